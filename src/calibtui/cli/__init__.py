@@ -1,0 +1,1 @@
+"""Commands, exit codes, what goes to stdout and stderr."""

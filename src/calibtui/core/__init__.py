@@ -1,0 +1,1 @@
+"""The nouns of the product: frames, boxes, scores, money, errors. Imports nothing else of ours."""

@@ -1,0 +1,1 @@
+"""The stages joined: what runs, in which order, what resumes."""

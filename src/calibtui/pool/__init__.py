@@ -1,0 +1,1 @@
+"""Where frames come from, what is true of them, and what they look like."""

@@ -1,0 +1,1 @@
+"""Calibration set and float model to INT8 model."""

@@ -1,0 +1,1 @@
+"""What people read: report.html and the comparison table."""

@@ -1,0 +1,1 @@
+"""Frame to difficulty: prompt templates, replies, judges, the run loop, shards."""

@@ -1,0 +1,1 @@
+"""Scores and descriptors to a calibration set."""

@@ -1,0 +1,1 @@
+"""Schema, migrations, and all the SQL there is."""

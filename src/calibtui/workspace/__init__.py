@@ -1,0 +1,1 @@
+"""calibtui.toml as frozen settings."""

@@ -1,0 +1,188 @@
+"""What calibtui.toml says, frozen. Defaults are the contract's; paths are as written, relative to the workspace."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+
+@dataclass(frozen=True, slots=True)
+class PoolSettings:
+    """`images`: directories, globs, manifests (.csv, .parquet, .txt) or s3:// prefixes. `annotations`: COCO json, YOLO or VOC
+    directory. `stratum`: the manifest column that selection `stratified` balances instead of classes."""
+
+    images: tuple[str, ...]
+    annotations: str | None = None
+    stratum: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class InputSettings:
+    """How a frame becomes the model's input tensor; None means "as detected".
+
+    `size` is (width, height) px. A pixel p becomes (p × scale − mean) / std, channel by channel in the order of `channels`.
+    """
+
+    size: tuple[int, int] | None = None
+    resize: Literal["letterbox", "stretch"] | None = None
+    align: Literal["center", "top-left"] | None = None
+    mean: tuple[float, float, float] | None = None
+    std: tuple[float, float, float] | None = None
+    scale: float | None = None
+    channels: Literal["rgb", "bgr"] | None = None
+    pad: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSettings:
+    """`classes`: "auto", names, or a file with one name a line. Detections under `score_min` are dropped; `nms_iou` 0 means that
+    the model has done its own suppression."""
+
+    onnx: str
+    decoder: str = "auto"
+    input: InputSettings = field(default_factory=InputSettings)
+    classes: str | tuple[str, ...] = "auto"
+    score_min: float = 0.01
+    nms_iou: float = 0.65
+    max_detections: int = 100
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluationSettings:
+    """`allow_overlap`: evaluate on frames that are also in the calibration set, and say so. `seed`, `replicates`: of the
+    paired bootstrap."""
+
+    images: tuple[str, ...]
+    annotations: str
+    allow_overlap: bool = False
+    seed: int = 0
+    replicates: int = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class ScoringSettings:
+    """`max_px`: the longer side of what the judge is sent, px. `max_failed`: the share of frames that may fail before the
+    run ends with exit code 4. `deadline_s`: all tries of one frame together, s."""
+
+    judge: Literal["vlm", "detector"] = "vlm"
+    prompt: str = "difficulty@1"
+    model: str | None = None
+    provider: str | None = None
+    passes: int = 1
+    max_tokens: int = 120
+    temperature: float = 0.0
+    concurrency: int = 32
+    max_px: int = 768
+    jpeg_quality: int = 85
+    max_failed: float = 0.02
+    deadline_s: float = 120.0
+
+
+@dataclass(frozen=True, slots=True)
+class KeySettings:
+    """The environment variable that holds a key, never the key."""
+
+    env: str
+    weight: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class PriceSettings:
+    """EUR per million tokens."""
+
+    eur_per_million_input: float
+    eur_per_million_output: float
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderSettings:
+    """`headers`: a value "env:NAME" is read from the environment when the run starts."""
+
+    name: str
+    base_url: str
+    api: Literal["openai", "anthropic", "gemini"] = "openai"
+    keys: tuple[KeySettings, ...] = ()
+    fallback: str | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    models: Mapping[str, PriceSettings] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetSettings:
+    """A node of the budget tree: a cap in EUR, charged to by the OS user `user`, renewed every `period`."""
+
+    node: str
+    eur: float
+    user: str | None = None
+    period: Literal["day", "week", "month", "none"] = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class SimilarSettings:
+    threshold: float = 0.92
+
+
+@dataclass(frozen=True, slots=True)
+class CacheSettings:
+    exact: bool = True
+    similar: SimilarSettings | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SelectionSettings:
+    """`pin` and `exclude`: digests or uris. `suppress`: the cosine similarity from which `hardest-nms` drops the easier frame."""
+
+    strategy: Literal["random", "stratified", "hardest", "hardest-nms", "weighted-k-center", "k-center"] = "hardest"
+    size: int = 512
+    seed: int = 0
+    pin: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    suppress: float = 0.9
+
+
+@dataclass(frozen=True, slots=True)
+class QuantizationSettings:
+    """None means "as the target's preset says". `max_map_drop`: percentage points. `op_types`: ONNX operators to quantize.
+    `float_layers`: node names, or globs of them, that stay in float."""
+
+    target: Literal["ort-cpu", "ort-cuda", "tensorrt", "openvino"] = "ort-cpu"
+    calibrator: Literal["minmax", "percentile", "entropy", "mse"] = "percentile"
+    percentile: float = 99.999
+    max_map_drop: float | None = None
+    per_channel: bool | None = None
+    activations: Literal["uint8", "int8"] | None = None
+    weights: Literal["uint8", "int8"] | None = None
+    reduce_range: bool | None = None
+    symmetric_activations: bool | None = None
+    op_types: tuple[str, ...] | None = None
+    float_layers: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class MetricsSettings:
+    listen: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """A whole calibtui.toml. `root` is the workspace directory, absolute; `file` the toml in it."""
+
+    root: Path
+    file: Path
+    pool: PoolSettings
+    model: ModelSettings | None = None
+    evaluation: EvaluationSettings | None = None
+    scoring: ScoringSettings = field(default_factory=ScoringSettings)
+    providers: Mapping[str, ProviderSettings] = field(default_factory=dict)
+    budgets: Mapping[str, BudgetSettings] = field(default_factory=dict)
+    cache: CacheSettings = field(default_factory=CacheSettings)
+    selection: SelectionSettings = field(default_factory=SelectionSettings)
+    quantization: QuantizationSettings = field(default_factory=QuantizationSettings)
+    metrics: MetricsSettings = field(default_factory=MetricsSettings)
+
+    @property
+    def state(self) -> Path:
+        """The state directory beside calibtui.toml."""
+        return self.root / ".calibtui"
