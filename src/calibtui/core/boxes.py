@@ -1,4 +1,5 @@
-"""What a detector says of a frame, and what is true of it. All boxes are x1, y1, x2, y2 in px of the EXIF-rotated frame."""
+"""What a detector says of a frame, and what is true of it. All boxes are x1, y1, x2, y2 in px of the EXIF-rotated
+frame."""
 
 from __future__ import annotations
 
@@ -10,7 +11,8 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True, slots=True)
 class Detections:
-    """Final detections of one frame, best first: boxes (M, 4) float32, scores (M,) float32 in [0, 1], classes (M,) int64."""
+    """Final detections of one frame, best first: boxes (M, 4) float32, scores (M,) float32 in [0, 1], classes (M,)
+    int64."""
 
     boxes: NDArray[np.float32]
     scores: NDArray[np.float32]
@@ -28,7 +30,8 @@ class Detections:
 class GroundTruth:
     """Annotated objects of one frame.
 
-    boxes (G, 4) float64; classes (G,) int64, indices into the class list; crowd (G,) bool (COCO iscrowd: neither rewarded
+    boxes (G, 4) float64; classes (G,) int64, indices into the class list; crowd (G,) bool (COCO iscrowd: neither
+    rewarded
     nor punished); area (G,) float64 px² (the segment's area in COCO, else the box's).
     """
 

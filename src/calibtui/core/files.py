@@ -37,9 +37,13 @@ def unwritable_named(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise WorkspaceUnwritableError(f"The disk is full: {path} could not be written.", "Free some space and run the same command again.") from error
+            raise WorkspaceUnwritableError(
+                f"The disk is full: {path} could not be written.", "Free some space and run the same command again."
+            ) from error
         if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
-            raise WorkspaceUnwritableError(f"{path} can't be written: {error.strerror}.", "Check the directory's owner and permissions.") from error
+            raise WorkspaceUnwritableError(
+                f"{path} can't be written: {error.strerror}.", "Check the directory's owner and permissions."
+            ) from error
         raise
 
 

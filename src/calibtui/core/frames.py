@@ -30,7 +30,8 @@ class Candidate:
 class IndexedFrame:
     """A row of the index: a readable frame, or a file with the `reason` why it is none.
 
-    `digest` is the lower-case hex SHA-256 of the file's bytes ("" where they can't be read); `width` and `height` are px
+    `digest` is the lower-case hex SHA-256 of the file's bytes ("" where they can't be read); `width` and `height` are
+    px
     after EXIF rotation; `descriptor` is (D,) float32 of unit length, None where there is a `reason`.
     """
 

@@ -9,7 +9,8 @@ MICRO = 1_000_000
 
 
 def micro_eur(eur: float | int | str) -> int:
-    """`eur` as micro-EUR, rounded up to the next whole one; decimal text and floats are read as written, not as binary."""
+    """`eur` as micro-EUR, rounded up to the next whole one; decimal text and floats are read as written, not as
+    binary."""
     exact = Fraction(str(eur)) * MICRO
     return -(-exact.numerator // exact.denominator)
 

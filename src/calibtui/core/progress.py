@@ -40,4 +40,6 @@ class StopFlag:
         from calibtui.core.errors import InterruptedByUser
 
         if self._event.is_set():
-            raise InterruptedByUser("Interrupted; everything finished so far is kept.", "Run the same command again to resume.")
+            raise InterruptedByUser(
+                "Interrupted; everything finished so far is kept.", "Run the same command again to resume."
+            )

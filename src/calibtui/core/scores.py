@@ -10,7 +10,8 @@ class ScoreKey:
     """What identifies a score for the exact cache: nothing with the same key is ever asked twice.
 
     `payload_digest`: the frame's digest joined with the recipe that turns it into what the judge sees.
-    `prompt_digest`: the pinned template. `model`: as requested. `parameters_digest`: max_tokens, temperature and the like.
+    `prompt_digest`: the pinned template. `model`: as requested. `parameters_digest`: max_tokens, temperature and the
+    like.
     `pass_number`: 1 for the first pass; a later pass is asked on purpose.
     """
 
@@ -32,9 +33,10 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """One stored verdict: difficulty in [0, 1], 1 the hardest. The columns of a score shard, see DESIGN of shards.
+    """One stored verdict: difficulty in [0, 1], 1 the hardest. The columns of a score shard.
 
-    `cached`: "exact", "similar" or None for a score that was asked for in this run; `cost_micro_eur` is what this run paid
+    `cached`: "exact", "similar" or None for a score that was asked for in this run; `cost_micro_eur` is what this run
+    paid
     for it, so 0 where cached. `scored_at` is UTC seconds since the epoch.
     """
 
@@ -59,7 +61,8 @@ class Score:
 
 @dataclass(frozen=True, slots=True)
 class FailedScore:
-    """A frame the judge could not score: `error` names the class of failure, `reply` is the beginning of what came back."""
+    """A frame the judge could not score: `error` names the class of failure, `reply` is the beginning of what came
+    back."""
 
     frame_uri: str
     digest: str

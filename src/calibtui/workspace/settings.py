@@ -5,12 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
+
+from calibtui.workspace.reading import Between
+
+Positive = Between(1, 1_000_000_000)
+Fraction = Between(0, 1)
 
 
 @dataclass(frozen=True, slots=True)
 class PoolSettings:
-    """`images`: directories, globs, manifests (.csv, .parquet, .txt) or s3:// prefixes. `annotations`: COCO json, YOLO or VOC
+    """`images`: directories, globs, manifests (.csv, .parquet, .txt) or s3:// prefixes. `annotations`: COCO json,
+    YOLO or VOC
     directory. `stratum`: the manifest column that selection `stratified` balances instead of classes."""
 
     images: tuple[str, ...]
@@ -22,62 +28,66 @@ class PoolSettings:
 class InputSettings:
     """How a frame becomes the model's input tensor; None means "as detected".
 
-    `size` is (width, height) px. A pixel p becomes (p × scale − mean) / std, channel by channel in the order of `channels`.
+    `size` is (width, height) px. A pixel p becomes (p × scale − mean) / std, channel by channel in the order of
+    `channels`.
     """
 
-    size: tuple[int, int] | None = None
+    size: Annotated[tuple[int, int] | None, Between(8, 16_384)] = None
     resize: Literal["letterbox", "stretch"] | None = None
     align: Literal["center", "top-left"] | None = None
     mean: tuple[float, float, float] | None = None
     std: tuple[float, float, float] | None = None
     scale: float | None = None
     channels: Literal["rgb", "bgr"] | None = None
-    pad: int | None = None
+    pad: Annotated[int | None, Between(0, 255)] = None
 
 
 @dataclass(frozen=True, slots=True)
 class ModelSettings:
-    """`classes`: "auto", names, or a file with one name a line. Detections under `score_min` are dropped; `nms_iou` 0 means that
+    """`classes`: "auto", names, or a file with one name a line. Detections under `score_min` are dropped; `nms_iou` 0
+    means that
     the model has done its own suppression."""
 
     onnx: str
     decoder: str = "auto"
     input: InputSettings = field(default_factory=InputSettings)
     classes: str | tuple[str, ...] = "auto"
-    score_min: float = 0.01
-    nms_iou: float = 0.65
-    max_detections: int = 100
+    score_min: Annotated[float, Fraction] = 0.01
+    nms_iou: Annotated[float, Fraction] = 0.65
+    max_detections: Annotated[int, Between(1, 10_000)] = 100
 
 
 @dataclass(frozen=True, slots=True)
 class EvaluationSettings:
-    """`allow_overlap`: evaluate on frames that are also in the calibration set, and say so. `seed`, `replicates`: of the
+    """`allow_overlap`: evaluate on frames that are also in the calibration set, and say so. `seed`, `replicates`: of
+    the
     paired bootstrap."""
 
     images: tuple[str, ...]
     annotations: str
     allow_overlap: bool = False
     seed: int = 0
-    replicates: int = 1000
+    replicates: Annotated[int, Between(100, 100_000)] = 1000
 
 
 @dataclass(frozen=True, slots=True)
 class ScoringSettings:
-    """`max_px`: the longer side of what the judge is sent, px. `max_failed`: the share of frames that may fail before the
+    """`max_px`: the longer side of what the judge is sent, px. `max_failed`: the share of frames that may fail before
+    the
     run ends with exit code 4. `deadline_s`: all tries of one frame together, s."""
 
     judge: Literal["vlm", "detector"] = "vlm"
     prompt: str = "difficulty@1"
     model: str | None = None
     provider: str | None = None
-    passes: int = 1
-    max_tokens: int = 120
-    temperature: float = 0.0
-    concurrency: int = 32
-    max_px: int = 768
-    jpeg_quality: int = 85
-    max_failed: float = 0.02
-    deadline_s: float = 120.0
+    passes: Annotated[int, Between(1, 16)] = 1
+    max_tokens: Annotated[int, Between(16, 16_384)] = 120
+    temperature: Annotated[float, Between(0, 2)] = 0.0
+    concurrency: Annotated[int, Between(1, 1024)] = 32
+    max_px: Annotated[int, Between(32, 8192)] = 768
+    jpeg_quality: Annotated[int, Between(1, 95)] = 85
+    max_failed: Annotated[float, Fraction] = 0.02
+    deadline_s: Annotated[float, Between(0.1, 86_400)] = 120.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,15 +95,15 @@ class KeySettings:
     """The environment variable that holds a key, never the key."""
 
     env: str
-    weight: float = 1.0
+    weight: Annotated[float, Between(0, 1_000_000)] = 1.0
 
 
 @dataclass(frozen=True, slots=True)
 class PriceSettings:
     """EUR per million tokens."""
 
-    eur_per_million_input: float
-    eur_per_million_output: float
+    eur_per_million_input: Annotated[float, Between(0, 1_000_000)]
+    eur_per_million_output: Annotated[float, Between(0, 1_000_000)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,14 +124,14 @@ class BudgetSettings:
     """A node of the budget tree: a cap in EUR, charged to by the OS user `user`, renewed every `period`."""
 
     node: str
-    eur: float
+    eur: Annotated[float, Between(0, 1_000_000_000)]
     user: str | None = None
     period: Literal["day", "week", "month", "none"] = "none"
 
 
 @dataclass(frozen=True, slots=True)
 class SimilarSettings:
-    threshold: float = 0.92
+    threshold: Annotated[float, Fraction] = 0.92
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,25 +142,27 @@ class CacheSettings:
 
 @dataclass(frozen=True, slots=True)
 class SelectionSettings:
-    """`pin` and `exclude`: digests or uris. `suppress`: the cosine similarity from which `hardest-nms` drops the easier frame."""
+    """`pin` and `exclude`: digests or uris. `suppress`: the cosine similarity from which `hardest-nms` drops the
+    easier frame."""
 
     strategy: Literal["random", "stratified", "hardest", "hardest-nms", "weighted-k-center", "k-center"] = "hardest"
-    size: int = 512
+    size: Annotated[int, Positive] = 512
     seed: int = 0
     pin: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
-    suppress: float = 0.9
+    suppress: Annotated[float, Fraction] = 0.9
 
 
 @dataclass(frozen=True, slots=True)
 class QuantizationSettings:
-    """None means "as the target's preset says". `max_map_drop`: percentage points. `op_types`: ONNX operators to quantize.
+    """None means "as the target's preset says". `max_map_drop`: percentage points. `op_types`: ONNX operators to
+    quantize.
     `float_layers`: node names, or globs of them, that stay in float."""
 
     target: Literal["ort-cpu", "ort-cuda", "tensorrt", "openvino"] = "ort-cpu"
     calibrator: Literal["minmax", "percentile", "entropy", "mse"] = "percentile"
-    percentile: float = 99.999
-    max_map_drop: float | None = None
+    percentile: Annotated[float, Between(50, 100)] = 99.999
+    max_map_drop: Annotated[float | None, Between(0, 100)] = None
     per_channel: bool | None = None
     activations: Literal["uint8", "int8"] | None = None
     weights: Literal["uint8", "int8"] | None = None

@@ -1,0 +1,48 @@
+"""The files that calibtui.toml names must be there; a missing one is named with its key and its nearest neighbour."""
+
+from __future__ import annotations
+
+import glob
+from pathlib import Path
+
+from calibtui.core.errors import SettingsError
+from calibtui.workspace.reading import Place, nearest
+from calibtui.workspace.settings import Settings
+
+
+def check_paths(settings: Settings) -> None:
+    """Raises SettingsError for the first path of the settings that names nothing."""
+    place = Place(settings.file)
+    for item in settings.pool.images:
+        _check(settings.root, item, place.under("pool").under("images"))
+    if settings.pool.annotations is not None:
+        _check(settings.root, settings.pool.annotations, place.under("pool").under("annotations"))
+    if settings.model is not None:
+        _check(settings.root, settings.model.onnx, place.under("model").under("onnx"))
+        if isinstance(settings.model.classes, str) and settings.model.classes != "auto":
+            _check(settings.root, settings.model.classes, place.under("model").under("classes"))
+    if settings.evaluation is not None:
+        for item in settings.evaluation.images:
+            _check(settings.root, item, place.under("evaluation").under("images"))
+        _check(settings.root, settings.evaluation.annotations, place.under("evaluation").under("annotations"))
+
+
+def _check(root: Path, item: str, place: Place) -> None:
+    if "://" in item or glob.has_magic(item):
+        return
+    path = root / item
+    if not path.exists():
+        raise _missing(path, item, place)
+
+
+def _missing(path: Path, item: str, place: Place) -> SettingsError:
+    ancestor = path.parent
+    wanted = path.name
+    while not ancestor.is_dir() and ancestor != ancestor.parent:
+        wanted, ancestor = ancestor.name, ancestor.parent
+    try:
+        close = nearest(wanted, (entry.name for entry in ancestor.iterdir()))
+    except OSError:
+        close = ""
+    hint = f"Did you mean {close}, in {ancestor}?" if close else f"Looked for {path}."
+    return place.error(f"{item} does not exist.", hint)
