@@ -94,3 +94,36 @@ class CallRecord:
     cost_micro_eur: int
     latency_ms: float
     at: float
+
+
+@dataclass(frozen=True, slots=True)
+class CallRecord:
+    """One request to a provider, whatever became of it: the rows that the bill is explained with.
+
+    `call_id` is ours and unique; `digest` the frame's; `completion_id` the provider's, "" where none came. `outcome` is "ok",
+    "unreadable", or a class of gateway error. `measured` is False where the reply declared no usage and the worst case is
+    charged. `at` is UTC seconds since the epoch.
+    """
+
+    call_id: str
+    digest: str
+    provider: str
+    requested_model: str
+    answered_model: str
+    completion_id: str
+    outcome: str
+    input_tokens: int
+    output_tokens: int
+    measured: bool
+    cost_micro_eur: int
+    latency_ms: float
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What the judge made of one frame, with every call it took: the unit that is committed together."""
+
+    key: ScoreKey
+    result: Score | FailedScore
+    calls: tuple[CallRecord, ...] = ()
