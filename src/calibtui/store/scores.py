@@ -1,0 +1,111 @@
+"""Scores, failures and calls; the exact cache is the primary key of scores."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+
+import pyarrow as pa
+
+from calibtui.core.scores import FailedScore, Judged, Score
+from calibtui.store.table import Table, bulk
+
+_KEY = {
+    "payload_digest": pa.string(),
+    "prompt_digest": pa.string(),
+    "model": pa.string(),
+    "parameters_digest": pa.string(),
+    "pass": pa.int32(),
+}
+_SCORE = pa.schema(
+    {
+        **_KEY,
+        "frame_uri": pa.string(),
+        "digest": pa.string(),
+        "difficulty": pa.float64(),
+        "reasons": pa.list_(pa.string()),
+        "prompt": pa.string(),
+        "answered_model": pa.string(),
+        "provider": pa.string(),
+        "input_tokens": pa.int64(),
+        "output_tokens": pa.int64(),
+        "cost_micro_eur": pa.int64(),
+        "budget_node": pa.string(),
+        "latency_ms": pa.float64(),
+        "scored_at": pa.float64(),
+        "run": pa.string(),
+    }
+)
+_FAILURE = pa.schema({**_KEY, **dict.fromkeys(("frame_uri", "digest", "error", "reply", "run"), pa.string())})
+
+
+class ScoreTable(Table):
+    """What judges said, and what it cost."""
+
+    def commit(self, judged: Sequence[Judged], run: str) -> None:
+        """One transaction for all of them. A replay of rows that are there already changes nothing."""
+        scores = [
+            {**_key_row(item), **_score_row(item.result), "run": run}
+            for item in judged
+            if isinstance(item.result, Score)
+        ]
+        failures = [
+            {**_key_row(item), **asdict(item.result), "run": run}
+            for item in judged
+            if isinstance(item.result, FailedScore)
+        ]
+        calls = [{**asdict(call), "run": run} for item in judged for call in item.calls]
+        with self._transaction() as cursor:
+            if scores:
+                rows = pa.Table.from_pylist(scores, schema=_SCORE)
+                bulk(cursor, "INSERT OR IGNORE INTO scores BY NAME SELECT * FROM incoming", rows)
+            if failures:
+                rows = pa.Table.from_pylist(failures, schema=_FAILURE)
+                bulk(cursor, "INSERT INTO failures BY NAME SELECT * FROM incoming", rows)
+            if calls:
+                bulk(cursor, "INSERT OR IGNORE INTO calls BY NAME SELECT * FROM incoming", pa.Table.from_pylist(calls))
+
+    def cached(self, keys: pa.Table) -> pa.Table:
+        """Scores for the keys that have one, in the order of their `place`.
+
+        `keys` has the columns payload_digest, prompt_digest, model, parameters_digest, pass, and place (int64),
+        frame_uri, digest.
+        The result has the columns of a shard, with this run's uri, digest, and nothing paid; `run` tells which run
+        asked.
+        """
+        sql = """
+            SELECT keys.place, keys.frame_uri, keys.digest, difficulty, reasons, prompt, prompt_digest, model AS
+            requested_model,
+                   answered_model, provider, pass, input_tokens, output_tokens, cost_micro_eur, budget_node, latency_ms,
+                   scored_at, run
+            FROM keys JOIN scores USING (payload_digest, prompt_digest, model, parameters_digest, pass)
+            ORDER BY keys.place
+        """
+        return self._arrow(sql, keys=keys)
+
+    def spent(self, run: str | None = None) -> int:
+        """micro-EUR of all calls, or of one run's."""
+        where = "" if run is None else "WHERE run = ?"
+        rows = self._rows(f"SELECT coalesce(sum(cost_micro_eur), 0) FROM calls {where}", [] if run is None else [run])
+        return int(rows[0][0])
+
+    def failures(self, run: str) -> list[FailedScore]:
+        sql = "SELECT frame_uri, digest, error, reply FROM failures WHERE run = ? ORDER BY frame_uri"
+        return [FailedScore(*row) for row in self._rows(sql, [run])]
+
+
+def _key_row(item: Judged) -> dict[str, object]:
+    key = item.key
+    return {
+        "payload_digest": key.payload_digest,
+        "prompt_digest": key.prompt_digest,
+        "model": key.model,
+        "parameters_digest": key.parameters_digest,
+        "pass": key.pass_number,
+    }
+
+
+def _score_row(result: Score | FailedScore) -> dict[str, object]:
+    row = asdict(result)
+    row["reasons"] = list(row["reasons"])
+    return {name: row[name] for name in _SCORE.names if name in row and name not in _KEY}

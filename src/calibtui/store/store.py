@@ -1,0 +1,34 @@
+"""The store of a workspace: one object per table family over one connection."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import TracebackType
+
+from calibtui.store.artifacts import ArtifactTable
+from calibtui.store.frames import FrameTable
+from calibtui.store.opening import connect
+from calibtui.store.runs import RunTable
+from calibtui.store.scores import ScoreTable
+
+
+class Store:
+    """Holds the workspace's DuckDB file for writing while it is open. Its tables may be used from several threads."""
+
+    def __init__(self, state: Path) -> None:
+        self._connection = connect(state)
+        self.frames = FrameTable(self._connection)
+        self.scores = ScoreTable(self._connection)
+        self.artifacts = ArtifactTable(self._connection)
+        self.runs = RunTable(self._connection)
+
+    def close(self) -> None:
+        self._connection.close()
+
+    def __enter__(self) -> Store:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()

@@ -1,0 +1,81 @@
+"""What every table object shares: a cursor of its own per call, transactions, bulk writes through Arrow."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+
+from calibtui.core.errors import StoreDamagedError, WorkspaceUnwritableError
+
+
+class Table:
+    """A cursor is taken for each operation, since a second execute on one silently replaces its open result."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
+        self._connection = connection
+
+    @contextlib.contextmanager
+    def _cursor(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        with _named_failures():
+            cursor = self._connection.cursor()
+            try:
+                yield cursor
+            finally:
+                cursor.close()
+
+    @contextlib.contextmanager
+    def _transaction(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        with self._cursor() as cursor:
+            cursor.begin()
+            try:
+                yield cursor
+                cursor.commit()
+            except BaseException:
+                with contextlib.suppress(duckdb.Error):
+                    cursor.rollback()
+                raise
+
+    def _rows(self, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        with self._cursor() as cursor:
+            return cursor.execute(sql, list(parameters)).fetchall()
+
+    def _arrow(self, sql: str, **tables: pa.Table) -> pa.Table:
+        """The result as an Arrow table; `tables` are joined by their names. The SQL takes no parameters: it goes
+        through a relation,
+        which spares a copy of the rows."""
+        with self._cursor() as cursor:
+            for name, table in tables.items():
+                cursor.register(name, table)
+            return cursor.sql(sql).to_arrow_table()
+
+
+def bulk(cursor: duckdb.DuckDBPyConnection, sql: str, rows: pa.Table) -> None:
+    """Runs `sql`, which reads the Arrow table as `incoming`."""
+    cursor.register("incoming", rows)
+    cursor.execute(sql)
+    cursor.unregister("incoming")
+
+
+@contextlib.contextmanager
+def _named_failures() -> Iterator[None]:
+    try:
+        yield
+    except duckdb.IOException as error:
+        first = str(error).splitlines()[0]
+        if "No space left" in first or "disk" in first.lower():
+            raise WorkspaceUnwritableError(
+                f"The disk is full: the store could not be written ({first}).",
+                "Free some space and run the same command again.",
+            ) from error
+        raise StoreDamagedError(
+            f"The store failed: {first}", "Run the same command again; what was committed is kept."
+        ) from error
+    except duckdb.FatalException as error:
+        first = str(error).splitlines()[0]
+        raise StoreDamagedError(
+            f"The store failed: {first}", "Run the same command again; what was committed is kept."
+        ) from error
