@@ -43,7 +43,7 @@ def judged(digest: str, *, difficulty: float = 0.5, cost: int = 7, model: str = 
         1.5,
         2.5,
     )
-    call = CallRecord(f"call-{digest}-{model}", digest, "prov", model, model, "c", "ok", 5, 6, True, cost, 1.5, 2.5)
+    call = CallRecord(f"call-{digest}-{model}", digest, "prov", model, model, "c", "ok", 1, 5, 6, True, cost, 1.5, 2.5)
     return Judged(ScoreKey(f"pay-{digest}", "pd", model, "par"), score, (call,))
 
 

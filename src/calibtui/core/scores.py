@@ -74,9 +74,12 @@ class FailedScore:
 class CallRecord:
     """A request to a judge that cost money, or may have: its reply came, or got lost after the request may have left.
 
-    `digest`: of the frame. `status`: "ok", or the class of what went wrong ("rate_limit", "upstream", "unreadable", ...).
-    `attempts`: requests sent for the frame since its previous record, this one included, so that their sum is all traffic.
-    Tokens are the reply's own where `measured`, else the worst case. `cost_micro_eur` is at the price configured when it was
+    `digest`: of the frame. `status`: "ok", or the class of what went wrong ("rate_limit", "upstream", "unreadable",
+    ...).
+    `attempts`: requests sent for the frame since its previous record, this one included, so that their sum is all
+    traffic.
+    Tokens are the reply's own where `measured`, else the worst case. `cost_micro_eur` is at the price configured when
+    it was
     made; `latency_ms` of the last attempt alone; `at` is UTC seconds since the epoch, when it ended.
     """
 
@@ -88,30 +91,6 @@ class CallRecord:
     completion_id: str
     status: str
     attempts: int
-    input_tokens: int
-    output_tokens: int
-    measured: bool
-    cost_micro_eur: int
-    latency_ms: float
-    at: float
-
-
-@dataclass(frozen=True, slots=True)
-class CallRecord:
-    """One request to a provider, whatever became of it: the rows that the bill is explained with.
-
-    `call_id` is ours and unique; `digest` the frame's; `completion_id` the provider's, "" where none came. `outcome` is "ok",
-    "unreadable", or a class of gateway error. `measured` is False where the reply declared no usage and the worst case is
-    charged. `at` is UTC seconds since the epoch.
-    """
-
-    call_id: str
-    digest: str
-    provider: str
-    requested_model: str
-    answered_model: str
-    completion_id: str
-    outcome: str
     input_tokens: int
     output_tokens: int
     measured: bool

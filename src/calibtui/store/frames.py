@@ -67,8 +67,8 @@ class FrameTable(Table):
         for uris, present in ((list(gone), "FALSE"), (list(back), "TRUE")):
             if uris:
                 with self._transaction() as cursor:
-                    sql = f"UPDATE frames SET present = {present} WHERE role = '{role}' AND uri IN (SELECT uri FROM "
-                    "incoming)"
+                    which = f"role = '{role}' AND uri IN (SELECT uri FROM incoming)"
+                    sql = f"UPDATE frames SET present = {present} WHERE {which}"
                     bulk(cursor, sql, pa.table({"uri": uris}))
 
     def absent(self, role: Role) -> set[str]:
