@@ -1,0 +1,145 @@
+"""Who serves the model, at which address, with which keys: settled before the first call, and refused by name."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from calibtui.core.errors import SettingsError
+from calibtui.gateway.secrets import Secret, looks_like_a_key
+from calibtui.workspace.settings import KeySettings, ProviderSettings, ScoringSettings
+
+_ENV = "env:"
+_ENV_NAME = re.compile(r"^[A-Za-z_][A-Za-z0-9_]*$")
+_REFUSED = (
+    "Put it into an environment variable, write the variable's name here, and have this key replaced: it was in a file."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    secret: Secret
+    weight: float
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """A provider ready to be called. `url` is of its chat completions; `secret_headers` are the ones from the
+    environment."""
+
+    provider: str
+    url: str
+    keys: tuple[Key, ...]
+    headers: Mapping[str, str]
+    secret_headers: Mapping[str, Secret]
+
+    @property
+    def secrets(self) -> tuple[Secret, ...]:
+        return (*(key.secret for key in self.keys), *self.secret_headers.values())
+
+
+def serving_provider(scoring: ScoringSettings, providers: Mapping[str, ProviderSettings]) -> ProviderSettings:
+    """The provider that serves scoring.model: scoring.provider where given, else the only one that has a price for it.
+
+    Raises SettingsError that names the candidates.
+    """
+    if not scoring.model:
+        raise SettingsError("scoring.model is missing: the vlm judge needs a model's name.", "Set model in [scoring].")
+    if scoring.provider is not None:
+        if scoring.provider not in providers:
+            known = ", ".join(sorted(providers)) or "none"
+            raise SettingsError(
+                f"scoring.provider names {scoring.provider}, and there is no table [providers.{scoring.provider}].",
+                f"Providers there are: {known}.",
+            )
+        return providers[scoring.provider]
+    return _only_one_with_a_price(scoring.model, providers)
+
+
+def _only_one_with_a_price(model: str, providers: Mapping[str, ProviderSettings]) -> ProviderSettings:
+    candidates = [provider for provider in providers.values() if model in provider.models]
+    if len(candidates) == 1:
+        return candidates[0]
+    if candidates:
+        names = ", ".join(sorted(provider.name for provider in candidates))
+        raise SettingsError(f"Several providers serve {model}: {names}.", "Set provider in [scoring] to one of them.")
+    names = ", ".join(sorted(providers)) or "none"
+    raise SettingsError(
+        f"No provider has a price for {model} (providers: {names}).",
+        f'Write [providers.NAME.models."{model}"] with eur_per_million_input and eur_per_million_output.',
+    )
+
+
+def resolve_endpoint(provider: ProviderSettings, environ: Mapping[str, str]) -> Endpoint:
+    """Keys and headers from `environ`. Raises SettingsError for another api than OpenAI's, a bad address, a key
+    written into the settings, and for every variable that is missing, all in one."""
+    table = f"providers.{provider.name}"
+    if provider.api != "openai":
+        raise SettingsError(
+            f'{table}.api is "{provider.api}", and this version speaks api = "openai" only.',
+            "Any OpenAI-compatible endpoint will do, a gateway in front of that provider too.",
+        )
+    url = _chat_url(table, provider.base_url)
+    _refuse_literal_keys(table, provider)
+    missing = _missing_variables(provider, environ)
+    if missing:
+        raise SettingsError(
+            f"{table} needs {', '.join(missing)}, and the environment has no such variable.",
+            f"export {missing[0]}=… and run the same command again.",
+        )
+    return Endpoint(
+        provider.name,
+        url,
+        tuple(Key(_secret(key, environ), key.weight) for key in provider.keys),
+        {name: value for name, value in provider.headers.items() if not value.startswith(_ENV)},
+        {name: _header_secret(value, environ) for name, value in provider.headers.items() if value.startswith(_ENV)},
+    )
+
+
+def _secret(key: KeySettings, environ: Mapping[str, str]) -> Secret:
+    return Secret(key.env, environ[key.env].strip())
+
+
+def _header_secret(value: str, environ: Mapping[str, str]) -> Secret:
+    name = value.removeprefix(_ENV)
+    return Secret(name, environ[name].strip())
+
+
+def _missing_variables(provider: ProviderSettings, environ: Mapping[str, str]) -> list[str]:
+    wanted = [key.env for key in provider.keys]
+    wanted += [value.removeprefix(_ENV) for value in provider.headers.values() if value.startswith(_ENV)]
+    return [name for name in dict.fromkeys(wanted) if not environ.get(name, "").strip()]
+
+
+def _refuse_literal_keys(table: str, provider: ProviderSettings) -> None:
+    """A key in the file is named by its place, never by its text."""
+    for number, key in enumerate(provider.keys):
+        if not _ENV_NAME.match(key.env) or (looks_like_a_key(key.env) and key.env != key.env.upper()):
+            raise SettingsError(f"{table}.keys[{number}].env looks like a key, not like a variable's name.", _REFUSED)
+    for name, value in provider.headers.items():
+        if value.startswith(_ENV):
+            if not _ENV_NAME.match(value.removeprefix(_ENV)):
+                raise SettingsError(f"{table}.headers.{name} names no environment variable.", 'Write "env:NAME".')
+        elif looks_like_a_key(value) or name.lower() == "authorization":
+            raise SettingsError(f"{table}.headers.{name} holds what looks like a key.", _REFUSED)
+    for model in provider.models:
+        if looks_like_a_key(model) and model.startswith(("sk-", "Bearer ")):
+            raise SettingsError(f"A name in {table}.models looks like a key.", _REFUSED)
+
+
+def _chat_url(table: str, base_url: str) -> str:
+    try:
+        parts = urlsplit(base_url)
+        valid = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
+    except ValueError:
+        valid = False
+    if not valid:
+        raise SettingsError(f"{table}.base_url is not an http or https address.", "Write it like https://host/v1.")
+    if parts.username or parts.password or parts.query or parts.fragment:
+        raise SettingsError(
+            f"{table}.base_url holds more than an address (a user, a password or a query).",
+            f"Write the address alone; keys belong into {table}.keys or headers, as names of environment variables.",
+        )
+    return base_url.rstrip("/") + "/chat/completions"

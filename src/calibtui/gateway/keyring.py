@@ -1,0 +1,43 @@
+"""Which key the next request uses: weighted, and not one that was told to wait."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+
+from calibtui.gateway.endpoint import Key
+
+
+class KeyRing:
+    """Weighted choice among the keys of one endpoint that are not paused. An endpoint without keys has one nameless
+    lane.
+
+    Times are of the caller's monotonic clock, s.
+    """
+
+    def __init__(self, keys: Sequence[Key], rng: random.Random) -> None:
+        self._lanes: list[Key | None] = list(keys) or [None]
+        self._weights = [key.weight for key in keys] or [1.0]
+        self._paused_until = [0.0] * len(self._lanes)
+        self._rng = rng
+
+    def pick(self, now: float) -> int | None:
+        """A lane that may be used now, None where all are paused."""
+        open_lanes = [lane for lane, until in enumerate(self._paused_until) if until <= now]
+        if not open_lanes:
+            return None
+        weights = [self._weights[lane] for lane in open_lanes]
+        if sum(weights) <= 0:
+            return self._rng.choice(open_lanes)
+        return self._rng.choices(open_lanes, weights)[0]
+
+    def key(self, lane: int) -> Key | None:
+        return self._lanes[lane]
+
+    def pause(self, lane: int, until: float) -> None:
+        """No request leaves with this lane's key before `until`; a later pause is never shortened."""
+        self._paused_until[lane] = max(self._paused_until[lane], until)
+
+    def opens_at(self) -> float:
+        """When the first lane may be used again."""
+        return min(self._paused_until)
