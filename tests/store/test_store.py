@@ -64,13 +64,23 @@ def keys(*digests: str, model: str = "m") -> pa.Table:
 
 def test_frames_survive_reopening_and_unusable_files_keep_their_reason(tmp_path):
     with Store(tmp_path) as store:
-        store.frames.write("pool", [frame("a.jpg", "1", line="3"), frame("b.jpg", "", reason="zero bytes")], 1)
+        store.frames.write("pool", [frame("a.jpg", "1", line="3"), frame("b.jpg", "9", reason="zero bytes")], 1)
     with Store(tmp_path) as store:
-        assert store.frames.known("pool") == {"a.jpg": (10, 20), "b.jpg": (10, 20)}
+        store.frames.write("pool", [frame("c.jpg", "", reason="no permission")], 1)
+        assert store.frames.known("pool", 1) == {"a.jpg": (10, 20), "b.jpg": (10, 20)}
+        assert store.frames.known("pool", 2) == {"b.jpg": (10, 20)}, "another descriptor means indexing again"
+        store.frames.set_present("pool", gone=["c.jpg"], back=[])
         assert [(row.uri, row.columns) for row in store.frames.usable("pool", unique=True)] == [
             ("a.jpg", {"line": "3"})
         ]
         assert store.frames.unreadable("pool") == [("b.jpg", "zero bytes")]
+
+
+def test_a_manifest_that_changes_its_columns_changes_the_frames(tmp_path):
+    with Store(tmp_path) as store:
+        store.frames.write("pool", [frame("a.jpg", "1", line="3"), frame("b.jpg", "2", line="4")], 1)
+        store.frames.set_columns("pool", {"a.jpg": {"line": "7"}})
+        assert [row.columns for row in store.frames.usable("pool", unique=True)] == [{"line": "7"}, {"line": "4"}]
 
 
 def test_exact_duplicates_count_once_for_scoring_and_roles_do_not_mix(tmp_path):

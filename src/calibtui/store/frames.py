@@ -41,11 +41,32 @@ class PoolCounts:
 class FrameTable(Table):
     """Rows by (role, uri)."""
 
-    def known(self, role: Role) -> dict[str, tuple[int, int]]:
-        """uri → (size_bytes, mtime_ns) of every file seen before, so that unchanged ones are not opened again."""
-        rows = self._arrow(f"SELECT uri, size_bytes, mtime_ns FROM frames WHERE role = '{role}'")
+    def known(self, role: Role, descriptor_version: int) -> dict[str, tuple[int, int]]:
+        """uri → (size_bytes, mtime_ns) of every file that need not be opened again while these two stay: unusable
+        ones, and
+        those that have a descriptor of this version."""
+        rows = self._arrow(
+            f"SELECT uri, size_bytes, mtime_ns FROM frames WHERE role = '{role}' AND ((reason IS NOT NULL AND digest <> '') "
+            f"OR digest IN (SELECT digest FROM descriptors WHERE version = {int(descriptor_version)}))"
+        )
         uris, sizes, times = (column.to_pylist() for column in rows.columns)
         return dict(zip(uris, zip(sizes, times, strict=True), strict=True))
+
+    def uris(self, role: Role) -> set[str]:
+        """Every uri ever seen under the role."""
+        return set(self._arrow(f"SELECT uri FROM frames WHERE role = '{role}'")["uri"].to_pylist())
+
+    def set_columns(self, role: Role, columns: Mapping[str, Mapping[str, str]]) -> None:
+        """Writes a manifest's further columns where they differ from what is stored."""
+        if not columns:
+            return
+        rows = pa.table({"uri": list(columns), "columns": [_columns_text(values) for values in columns.values()]})
+        with self._transaction() as cursor:
+            sql = (
+                "UPDATE frames SET columns = incoming.columns FROM incoming "
+                f"WHERE role = '{role}' AND frames.uri = incoming.uri AND frames.columns <> incoming.columns"
+            )
+            bulk(cursor, sql, rows)
 
     def write(self, role: Role, frames: Sequence[IndexedFrame], descriptor_version: int) -> None:
         """One transaction: rows replaced by uri, descriptors kept by digest."""
@@ -119,7 +140,11 @@ def _frame_rows(role: Role, frames: Sequence[IndexedFrame]) -> pa.Table:
             "height": pa.array([frame.height for frame in frames], pa.int32()),
             "format": [frame.format for frame in frames],
             "reason": pa.array([frame.reason for frame in frames], pa.string()),
-            "columns": [json.dumps(dict(frame.columns), sort_keys=True) if frame.columns else "{}" for frame in frames],
+            "columns": [_columns_text(frame.columns) for frame in frames],
             "present": [True] * len(frames),
         }
     )
+
+
+def _columns_text(columns: Mapping[str, str]) -> str:
+    return json.dumps(dict(columns), sort_keys=True) if columns else "{}"

@@ -1,0 +1,113 @@
+"""The command line: what it accepts, in standard-library terms alone."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+
+from calibtui import __version__
+
+STAGES = ("pool", "score", "select", "quantize", "evaluate")
+
+_EPILOG = """\
+calibtui --batch [DIR]          the whole job, headless (the same as launch --batch)
+
+exit codes: 0 done · 2 usage or configuration · 3 a budget is exhausted · 4 the judge failed for too many frames
+5 a target such as max_map_drop was not met · 6 the workspace is in use or damaged · 130 interrupted
+The same command again resumes.
+"""
+
+
+def parse(argv: Sequence[str]) -> argparse.Namespace:
+    """The parsed command line; `--batch` without a command means `launch --batch`. Exits with 2 on a mistake."""
+    arguments = list(argv)
+    if "--batch" in arguments and not any(word in _COMMANDS for word in arguments[:1]):
+        arguments.insert(0, "launch")
+    parser = _parser()
+    parsed = parser.parse_args(arguments)
+    if parsed.command is None:
+        parser.print_help()
+        parser.exit(2)
+    return parsed
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="calibtui",
+        description="Find the calibration frames that keep an INT8 detector accurate, and prove it.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"calibtui {__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
+    for name, (summary, add) in _COMMANDS.items():
+        add(commands.add_parser(name, help=summary, description=summary))
+    return parser
+
+
+def _directory(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("dir", nargs="?", default=".", metavar="DIR", help="the workspace (default: here)")
+
+
+def _headless(parser: argparse.ArgumentParser) -> None:
+    _directory(parser)
+    parser.add_argument("--json", action="store_true", help="exactly one JSON object on stdout")
+    parser.add_argument("--set", action="append", default=[], metavar="TABLE.KEY=VALUE", help="override a setting")
+
+
+def _launch(parser: argparse.ArgumentParser) -> None:
+    _headless(parser)
+    parser.add_argument("--batch", action="store_true", help="all stages, headless")
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument("--only", choices=STAGES, help="this stage alone")
+    which.add_argument("--until", choices=STAGES, help="the stages up to this one")
+
+
+def _demo(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "dir", nargs="?", default="calibtui-demo", metavar="DIR", help="where to put it (default: %(default)s)"
+    )
+    parser.add_argument("--batch", action="store_true", help="run all stages, headless")
+    parser.add_argument("--json", action="store_true", help="exactly one JSON object on stdout")
+    parser.add_argument("--set", action="append", default=[], metavar="TABLE.KEY=VALUE", help="override a setting")
+
+
+def _init(parser: argparse.ArgumentParser) -> None:
+    _directory(parser)
+    parser.add_argument("--force", action="store_true", help="write over a calibtui.toml that is there")
+
+
+def _information(parser: argparse.ArgumentParser) -> None:
+    _directory(parser)
+    parser.add_argument("--json", action="store_true", help="exactly one JSON object on stdout")
+
+
+def _export(parser: argparse.ArgumentParser) -> None:
+    _information(parser)
+    parser.add_argument("--to", required=True, metavar="OUT", help="the directory to write; it must not exist")
+    parser.add_argument("--images", choices=("none", "copy", "link"), default="none", help="the set's frames as well")
+
+
+def _practice(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--port", type=int, default=0, help="0 picks a free one and prints the address")
+    parser.add_argument("--latency-ms", type=float, default=0.0, help="time until it answers")
+    parser.add_argument("--fail-rate", type=float, default=0.0, help="share of requests answered with a 500")
+    parser.add_argument("--garbage-rate", type=float, default=0.0, help="share of replies that are not plain JSON")
+    parser.add_argument("--rate-limit", type=float, default=0.0, help="requests a second before a 429; 0 for none")
+    parser.add_argument("--seed", type=int, default=0, help="of what fails")
+    parser.add_argument("--key-env", metavar="NAME", help="ask for the Bearer key in this environment variable")
+
+
+_COMMANDS = {
+    "init": ("write a commented calibtui.toml with what was detected", _init),
+    "demo": ("make a workspace from the packaged sample data and run it", _demo),
+    "launch": ("run the workspace; --batch for headless", _launch),
+    "score": ("score the pool's frames, headless", _headless),
+    "select": ("choose the calibration set, headless", _headless),
+    "quantize": ("make the INT8 model, headless", _headless),
+    "evaluate": ("compare the mAP of both models, headless", _headless),
+    "status": ("what the workspace holds and what ran last", _information),
+    "doctor": ("check settings, model, keys, CPU and disk", _information),
+    "export": ("copy out the set, the INT8 model and the report", _export),
+    "practice-vlm": ("serve the practice judge on loopback", _practice),
+}

@@ -1,0 +1,191 @@
+"""What a run did, stage by stage, and its JSON form: other people's scripts hold on to these names.
+
+mAP figures are fractions in [0, 1]; `points` are percentage points; money is EUR here and nowhere else a float.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from calibtui.core.money import eur
+
+SCHEMA = 1
+
+
+@dataclass(frozen=True, slots=True)
+class PoolSummary:
+    """`frames`: readable files, exact duplicates among them; `duplicates`: those beyond the first of their digest."""
+
+    frames: int
+    unreadable: int
+    duplicates: int
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetLine:
+    """A node of the budget tree, in micro-EUR."""
+
+    node: str
+    cap: int
+    spent: int
+    held: int
+
+
+@dataclass(frozen=True, slots=True)
+class ScoringSummary:
+    """`scored` frames have a score now, cache hits among them; scored + failed + remaining are all distinct frames.
+    `spent` and `held` are micro-EUR of this run. `stopped_by`: None, "budget", "failures" or "interrupt"."""
+
+    judge: str
+    model: str
+    prompt: str
+    scored: int
+    failed: int
+    remaining: int
+    exact_hits: int
+    similar_hits: int
+    calls: int
+    retries: int
+    seconds: float
+    spent: int
+    held: int = 0
+    budgets: tuple[BudgetLine, ...] = ()
+    shards: tuple[str, ...] = ()
+    stopped_by: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SelectionSummary:
+    """`size` is how many frames the set holds; `manifest` its path; `digest` begins with "sha256:"."""
+
+    strategy: str
+    size: int
+    seed: int
+    manifest: str
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class QuantizationSummary:
+    """`seconds` of the whole stage, `inference_seconds` of them inside the float model; `float_layers`: node names."""
+
+    model: str
+    target: str
+    calibrator: str
+    frames: int
+    seconds: float
+    inference_seconds: float
+    peak_rss_mib: int
+    float_layers: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFigures:
+    """One model on the evaluation set. AP of a class without ground truth is NaN here and null in the JSON.
+    `size_bytes` of the file; `ms_per_frame`: median time of one inference on this machine."""
+
+    map: float
+    map50: float
+    map75: float
+    map_small: float
+    map_medium: float
+    map_large: float
+    per_class: Mapping[str, float]
+    size_bytes: int
+    ms_per_frame: float
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluationSummary:
+    """`drop` is reference − int8 in percentage points with its 95 % interval `low`, `high`; `verdict` says it in
+    words."""
+
+    frames: int
+    reference: ModelFigures
+    int8: ModelFigures
+    drop: float
+    low: float
+    high: float
+    verdict: str
+    report: str
+
+
+@dataclass(frozen=True, slots=True)
+class RunSummary:
+    """A run as far as it came. `notes` are sentences that a reader of the figures must know."""
+
+    workspace: str
+    run: str
+    pool: PoolSummary | None = None
+    scoring: ScoringSummary | None = None
+    selection: SelectionSummary | None = None
+    quantization: QuantizationSummary | None = None
+    evaluation: EvaluationSummary | None = None
+    notes: tuple[str, ...] = field(default=())
+
+    def as_json(self) -> dict[str, Any]:
+        """The object that `--json` prints; a stage that did not run is absent."""
+        stages = {
+            "pool": asdict(self.pool) if self.pool else None,
+            "scoring": _scoring(self.scoring) if self.scoring else None,
+            "selection": asdict(self.selection) if self.selection else None,
+            "quantization": _quantization(self.quantization) if self.quantization else None,
+            "evaluation": _evaluation(self.evaluation) if self.evaluation else None,
+        }
+        ran = {name: stage for name, stage in stages.items() if stage is not None}
+        return {"schema": SCHEMA, "workspace": self.workspace, "run": self.run, **ran, "notes": list(self.notes)}
+
+
+def _scoring(scoring: ScoringSummary) -> dict[str, Any]:
+    return {
+        "judge": scoring.judge,
+        "model": scoring.model,
+        "prompt": scoring.prompt,
+        "scored": scoring.scored,
+        "failed": scoring.failed,
+        "remaining": scoring.remaining,
+        "cache_hits": {"exact": scoring.exact_hits, "similar": scoring.similar_hits},
+        "calls": scoring.calls,
+        "retries": scoring.retries,
+        "seconds": round(scoring.seconds, 3),
+        "spent_eur": eur(scoring.spent),
+        "held_eur": eur(scoring.held),
+        "budgets": [
+            {"node": b.node, "cap_eur": eur(b.cap), "spent_eur": eur(b.spent), "held_eur": eur(b.held)}
+            for b in scoring.budgets
+        ],
+        "shards": list(scoring.shards),
+        "stopped_by": scoring.stopped_by,
+    }
+
+
+def _quantization(quantization: QuantizationSummary) -> dict[str, Any]:
+    stage = asdict(quantization)
+    stage["float_layers"] = list(quantization.float_layers)
+    stage["seconds"] = round(quantization.seconds, 3)
+    stage["inference_seconds"] = round(quantization.inference_seconds, 3)
+    return stage
+
+
+def _evaluation(evaluation: EvaluationSummary) -> dict[str, Any]:
+    return {
+        "frames": evaluation.frames,
+        "reference": _figures(evaluation.reference),
+        "int8": _figures(evaluation.int8),
+        "drop": {"points": evaluation.drop, "ci95": [evaluation.low, evaluation.high]},
+        "verdict": evaluation.verdict,
+        "report": evaluation.report,
+    }
+
+
+def _figures(figures: ModelFigures) -> dict[str, Any]:
+    stage = asdict(figures)
+    stage["per_class"] = {name: _number(value) for name, value in figures.per_class.items()}
+    return {name: _number(value) if isinstance(value, float) else value for name, value in stage.items()}
+
+
+def _number(value: float) -> float | None:
+    return None if math.isnan(value) else value

@@ -1,0 +1,68 @@
+"""What every stage is given: settings, the open store, who watches, who may stop it."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from calibtui.core.errors import ConfigurationError
+from calibtui.core.progress import OnProgress, Progress, StopFlag
+from calibtui.store.store import Store
+from calibtui.workspace.settings import EvaluationSettings, ModelSettings, Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """One run in one workspace. `notes` collects the sentences that a reader of the figures must know."""
+
+    settings: Settings
+    store: Store
+    run: str
+    on_progress: OnProgress
+    stop: StopFlag
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def root(self) -> Path:
+        return self.settings.root
+
+    @property
+    def state(self) -> Path:
+        return self.settings.state
+
+    def tell(self, stage: str, done: int, total: int, note: str = "") -> None:
+        self.on_progress(Progress(stage, done, total, note))
+
+    def note(self, sentence: str) -> None:
+        if sentence not in self.notes:
+            self.notes.append(sentence)
+
+    def model_settings(self) -> ModelSettings:
+        """Raises ConfigurationError where calibtui.toml has no [model]."""
+        if self.settings.model is None:
+            raise _missing(self.settings, "model", 'onnx = "detector.onnx"')
+        return self.settings.model
+
+    def evaluation_settings(self) -> EvaluationSettings:
+        """Raises ConfigurationError where calibtui.toml has no [evaluation]."""
+        if self.settings.evaluation is None:
+            raise _missing(self.settings, "evaluation", 'images = "eval" and annotations = "eval.json"')
+        return self.settings.evaluation
+
+    def relative(self, path: Path) -> str:
+        """`path` as the store and the summary name it: relative to the workspace where it lies inside."""
+        return path.relative_to(self.root).as_posix() if path.is_relative_to(self.root) else str(path)
+
+    def path_of(self, uri: str) -> Path:
+        """The file behind a frame's uri."""
+        return self.root / uri
+
+
+def workers() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0))
+
+
+def _missing(settings: Settings, table: str, example: str) -> ConfigurationError:
+    return ConfigurationError(f"{settings.file} has no table [{table}].", f"Write [{table}] with {example}.")

@@ -1,0 +1,79 @@
+"""One model over the evaluation frames: its detections, how long it took, kept so that the same question isn't asked twice."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from calibtui.core.boxes import Detections
+from calibtui.core.files import written_whole
+from calibtui.detector.detector import Detector
+from calibtui.detector.preparation import Placement
+from calibtui.pipeline.context import Context, workers
+from calibtui.pipeline.evaluation_set import EvaluationFrame
+from calibtui.pipeline.frame_feed import prefetched
+from calibtui.pool.images import open_rgb
+
+Prepared = tuple[NDArray[np.float32], Placement]
+
+
+@dataclass(frozen=True, slots=True)
+class DetectionPass:
+    """`detections` in the order of the frames; `seconds` of the whole pass, `inference_seconds` of them inside the model;
+    `ms_per_frame` is the median of one inference."""
+
+    detections: tuple[Detections, ...]
+    seconds: float
+    inference_seconds: float
+    ms_per_frame: float
+
+
+def detect_all(context: Context, detector: Detector, frames: Sequence[EvaluationFrame], name: str) -> DetectionPass:
+    """Runs the detector over every frame; decoding and preparation run ahead in threads."""
+    started = time.perf_counter()
+    found: list[Detections] = []
+    times: list[float] = []
+
+    def load(frame: EvaluationFrame) -> Prepared:
+        return detector.prepare(open_rgb(frame.path))
+
+    for frame, (tensor, placement) in prefetched(frames, load, workers=max(1, workers() - 1)):
+        context.stop.raise_if_set()
+        before = time.perf_counter()
+        outputs = detector.infer(tensor)
+        times.append(time.perf_counter() - before)
+        found.append(detector.finish(outputs, placement, frame.size))
+        context.tell("evaluate", len(found), len(frames), name)
+    median_ms = 1000 * float(np.median(times)) if times else 0.0
+    return DetectionPass(tuple(found), time.perf_counter() - started, sum(times), median_ms)
+
+
+def save_pass(path: Path, done: DetectionPass) -> None:
+    """Writes a pass as .npz, whole or not at all."""
+    with written_whole(path) as part, part.open("wb") as file:
+        np.savez_compressed(
+            file,
+            counts=np.array([len(each) for each in done.detections], np.int64),
+            boxes=np.concatenate([each.boxes for each in done.detections] or [np.zeros((0, 4), np.float32)]),
+            scores=np.concatenate([each.scores for each in done.detections] or [np.zeros(0, np.float32)]),
+            classes=np.concatenate([each.classes for each in done.detections] or [np.zeros(0, np.int64)]),
+            times=np.array([done.seconds, done.inference_seconds, done.ms_per_frame]),
+        )
+
+
+def load_pass(path: Path) -> DetectionPass | None:
+    """The pass in `path`, or None where there is none that can be read: it is only ever a saving of time."""
+    try:
+        with np.load(path, allow_pickle=False) as data:
+            ends = np.cumsum(data["counts"])[:-1]
+            parts = (np.split(data[name], ends) for name in ("boxes", "scores", "classes"))
+            detections = tuple(Detections(*row) for row in zip(*parts, strict=True))
+            seconds, inference, median_ms = (float(value) for value in data["times"])
+    except (OSError, ValueError, KeyError):
+        return None
+    return DetectionPass(detections, seconds, inference, median_ms)

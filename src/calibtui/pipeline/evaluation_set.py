@@ -1,0 +1,102 @@
+"""The annotated frames that mAP is measured on: indexed, matched to their truth, and kept apart from the calibration set."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from calibtui.core.boxes import GroundTruth
+from calibtui.core.digests import digest_of
+from calibtui.core.errors import AnnotationError, ConfigurationError
+from calibtui.detector.detector import Detector
+from calibtui.pipeline.context import Context
+from calibtui.pipeline.index_stage import index_role
+from calibtui.pool.annotations import load_annotations
+from calibtui.store.frames import FrameRow
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluationFrame:
+    """One annotated frame. `size` is (width, height) px."""
+
+    uri: str
+    path: Path
+    digest: str
+    size: tuple[int, int]
+    truth: GroundTruth
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluationSet:
+    """`frames` by uri; `classes` in index order; `digest` of frames, truth and classes together."""
+
+    frames: tuple[EvaluationFrame, ...]
+    classes: tuple[str, ...]
+    digest: str
+
+
+def load_evaluation_set(context: Context, detector: Detector) -> EvaluationSet:
+    """Indexes and annotates the evaluation frames. Raises AnnotationError where none is annotated."""
+    settings = context.evaluation_settings()
+    index_role(context, "evaluation", settings.images)
+    rows = context.store.frames.usable("evaluation", unique=False)
+    for uri, reason in context.store.frames.unreadable("evaluation"):
+        context.note(f"The evaluation frame {uri} is left out: {reason}")
+    named = detector.classes if detector.layout.classes_known else None
+    annotations = load_annotations(
+        settings.annotations, context.root, [row.uri for row in rows], {row.uri: (row.width, row.height) for row in rows}, named
+    )
+    classes = _agreed_classes(settings.annotations, detector, annotations.classes)
+    frames = tuple(
+        EvaluationFrame(row.uri, context.path_of(row.uri), row.digest, (row.width, row.height), annotations.by_uri[row.uri])
+        for row in rows
+        if row.uri in annotations.by_uri
+    )
+    if not frames or not any(len(frame.truth) for frame in frames):
+        raise AnnotationError(
+            f"{settings.annotations} annotates no object on any frame of [evaluation] images.",
+            "Check that the file names in the annotations are those of the frames.",
+        )
+    if len(frames) < len(rows):
+        context.note(f"{len(rows) - len(frames)} of {len(rows)} evaluation frames have no annotation and are left out.")
+    return EvaluationSet(frames, classes, _digest(frames, classes))
+
+
+def refuse_overlap(context: Context, evaluation: EvaluationSet, calibration: Collection[str]) -> None:
+    """Raises ConfigurationError where evaluation frames are in the calibration set (digests), unless that is allowed; then says it."""
+    both = [frame.uri for frame in evaluation.frames if frame.digest in calibration]
+    if not both:
+        return
+    sentence = f"{len(both)} of {len(evaluation.frames)} evaluation frames are also in the calibration set, the first is {both[0]}"
+    if not context.evaluation_settings().allow_overlap:
+        raise ConfigurationError(
+            f"{sentence}: the mAP would flatter the INT8 model.",
+            "Evaluate on other frames, exclude these from the selection, or write [evaluation] allow_overlap = true.",
+        )
+    context.note(f"{sentence}: the mAP may flatter the INT8 model.")
+
+
+def _agreed_classes(where: str, detector: Detector, annotated: Sequence[str]) -> tuple[str, ...]:
+    if len(annotated) > len(detector.classes):
+        raise AnnotationError(
+            f"{where} has {len(annotated)} classes, the model has {len(detector.classes)}.",
+            "Write the model's class names in [model] classes, in the order of its outputs.",
+        )
+    if detector.layout.classes_known:
+        return detector.classes
+    return (*annotated, *detector.classes[len(annotated) :])
+
+
+def _digest(frames: Sequence[EvaluationFrame], classes: Sequence[str]) -> str:
+    rows = [
+        [
+            frame.digest,
+            frame.truth.boxes.tolist(),
+            frame.truth.classes.tolist(),
+            frame.truth.crowd.tolist(),
+            frame.truth.area.tolist(),
+        ]
+        for frame in frames
+    ]
+    return digest_of({"classes": list(classes), "frames": rows})
