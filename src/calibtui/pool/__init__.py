@@ -1,1 +1,1 @@
-"""Where frames come from, what is true of them, and what they look like."""
+"""Where frames come from: sources, decoding, the index pass, and annotations. Hands data over; keeps nothing itself."""
