@@ -72,6 +72,7 @@ class _Frame:
     ends: float
     try_s: float
     on_call: OnCall
+    dialect: Dialect
     unrecorded: int = 0
     tries: int = 0
     lost: int = 0
@@ -132,7 +133,8 @@ class Gateway:
         Raises BudgetExhaustedError, and JudgeFailedError for a rejected key, an unknown model or an endpoint that isn't
         there.
         """
-        frame = _Frame(digest, image, time.monotonic() + deadline_s, deadline_s * self._retry.try_share, on_call)
+        ends, try_s = time.monotonic() + deadline_s, deadline_s * self._retry.try_share
+        frame = _Frame(digest, image, ends, try_s, on_call, self._dialect)
         while True:
             lane = await self._lane(frame)
             if lane is None:
@@ -166,6 +168,7 @@ class Gateway:
     async def _try(self, frame: _Frame, lane: int) -> Completion | Trouble:
         frame.tries += 1
         frame.unrecorded += 1
+        frame.dialect = self._dialect
         started = time.monotonic()
         deadline_s = max(0.001, min(frame.try_s, frame.ends - started))
         request = HttpRequest(self.endpoint.url, self._template.build(frame.image), self._headers[lane], deadline_s)
@@ -220,7 +223,7 @@ class Gateway:
         if kind in (ErrorClass.BUDGET, ErrorClass.AUTH, ErrorClass.MODEL):
             raise self._stop(self._stopping_error(trouble, lane), frame, kind)
         if kind is ErrorClass.BAD_REQUEST:
-            return 0.0 if self._learn(trouble) else None
+            return 0.0 if self._learn(trouble, frame) else None
         if frame.unreached >= self._retry.unreachable_after:
             raise self._stop(self._unreachable(trouble), frame, kind)
         if frame.lost >= self._retry.most_lost or frame.unreadable >= self._retry.most_unreadable:
@@ -232,13 +235,12 @@ class Gateway:
         self._keys.pause(lane, time.monotonic() + trouble.retry_after_s)
         return 0.0 if kind is ErrorClass.RATE_LIMIT else max(wait, trouble.retry_after_s)
 
-    def _learn(self, trouble: Trouble) -> bool:
-        """Takes a refused parameter out of every later body; whether there was one to take out."""
+    def _learn(self, trouble: Trouble, frame: _Frame) -> bool:
+        """Takes a refused parameter out of every later body; whether the frame's next body differs from its last."""
         dialect = learned(self._dialect, trouble.param, trouble.message)
         if dialect is not None:
             self._dialect, self._template = dialect, body_template(self.request, dialect)
-        # Calls that were in flight when the parameter went were refused for a body that is no longer sent.
-        return dialect is not None or learned(Dialect(), trouble.param, trouble.message) is not None
+        return frame.dialect != self._dialect
 
     def _stop(self, error: CalibtuiError, frame: _Frame, kind: ErrorClass) -> CalibtuiError:
         if self._stopped is None:
