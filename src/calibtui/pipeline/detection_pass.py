@@ -1,4 +1,5 @@
-"""One model over the evaluation frames: its detections, how long it took, kept so that the same question isn't asked twice."""
+"""One model over the evaluation frames: its detections, how long it took, kept so that the same question isn't asked
+twice."""
 
 from __future__ import annotations
 
@@ -24,7 +25,8 @@ Prepared = tuple[NDArray[np.float32], Placement]
 
 @dataclass(frozen=True, slots=True)
 class DetectionPass:
-    """`detections` in the order of the frames; `seconds` of the whole pass, `inference_seconds` of them inside the model;
+    """`detections` in the order of the frames; `seconds` of the whole pass, `inference_seconds` of them inside the
+    model;
     `ms_per_frame` is the median of one inference."""
 
     detections: tuple[Detections, ...]

@@ -1,4 +1,5 @@
-"""The annotated frames that mAP is measured on: indexed, matched to their truth, and kept apart from the calibration set."""
+"""The annotated frames that mAP is measured on: indexed, matched to their truth, and kept apart from the calibration
+set."""
 
 from __future__ import annotations
 
@@ -13,7 +14,6 @@ from calibtui.detector.detector import Detector
 from calibtui.pipeline.context import Context
 from calibtui.pipeline.index_stage import index_role
 from calibtui.pool.annotations import load_annotations
-from calibtui.store.frames import FrameRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +45,17 @@ def load_evaluation_set(context: Context, detector: Detector) -> EvaluationSet:
         context.note(f"The evaluation frame {uri} is left out: {reason}")
     named = detector.classes if detector.layout.classes_known else None
     annotations = load_annotations(
-        settings.annotations, context.root, [row.uri for row in rows], {row.uri: (row.width, row.height) for row in rows}, named
+        settings.annotations,
+        context.root,
+        [row.uri for row in rows],
+        {row.uri: (row.width, row.height) for row in rows},
+        named,
     )
     classes = _agreed_classes(settings.annotations, detector, annotations.classes)
     frames = tuple(
-        EvaluationFrame(row.uri, context.path_of(row.uri), row.digest, (row.width, row.height), annotations.by_uri[row.uri])
+        EvaluationFrame(
+            row.uri, context.path_of(row.uri), row.digest, (row.width, row.height), annotations.by_uri[row.uri]
+        )
         for row in rows
         if row.uri in annotations.by_uri
     )
@@ -64,7 +70,8 @@ def load_evaluation_set(context: Context, detector: Detector) -> EvaluationSet:
 
 
 def refuse_overlap(context: Context, evaluation: EvaluationSet, calibration: Collection[str]) -> None:
-    """Raises ConfigurationError where evaluation frames are in the calibration set (digests), unless that is allowed; then says it."""
+    """Raises ConfigurationError where evaluation frames are in the calibration set (digests), unless that is allowed;
+    then says it."""
     both = [frame.uri for frame in evaluation.frames if frame.digest in calibration]
     if not both:
         return

@@ -1,0 +1,35 @@
+# Everything runs in a virtual environment of its own; PYTHON may name another interpreter of version 3.11 or later.
+PYTHON ?= python3
+VENV ?= .venv
+BIN = $(VENV)/bin
+READY = $(VENV)/.ready
+
+.PHONY: demo test check bench soak clean
+
+$(READY): pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@
+
+demo: $(READY)  ## the whole job on the sample data, offline, with no key
+	@rm -rf build/demo
+	$(BIN)/calibtui demo build/demo --batch
+
+test: $(READY)  ## every promise the code makes
+	$(BIN)/python -m pytest
+
+check: $(READY)  ## lint, types, room boundaries, tests
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m pytest
+
+bench: $(READY)  ## speed beside the bare libraries, as ratios
+	$(BIN)/python -m bench
+
+soak: $(READY)  ## long campaigns: kills, cuts, leaks
+	$(BIN)/python -m pytest -m soak
+
+clean:
+	rm -rf $(VENV) build dist bench/results

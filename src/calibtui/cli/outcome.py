@@ -1,0 +1,68 @@
+"""One command run to its end: errors to stderr, an exit code back."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import importlib
+import os
+import sys
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+
+from calibtui.core.errors import CalibtuiError
+from calibtui.core.files import unwritable_named
+
+_MODULES = {
+    "init": "calibtui.cli.init",
+    "demo": "calibtui.cli.demo",
+    "launch": "calibtui.cli.batch",
+    "score": "calibtui.cli.batch",
+    "select": "calibtui.cli.batch",
+    "quantize": "calibtui.cli.batch",
+    "evaluate": "calibtui.cli.batch",
+    "status": "calibtui.cli.status",
+    "doctor": "calibtui.cli.doctor",
+    "export": "calibtui.cli.export",
+    "practice-vlm": "calibtui.cli.practice",
+}
+INTERRUPTED = 130
+
+
+def reported(arguments: argparse.Namespace) -> int:
+    """The exit code of the command; every error is one clear message on stderr, whatever it is."""
+    try:
+        run: Callable[[argparse.Namespace], int] = importlib.import_module(_MODULES[arguments.command]).run
+        with unwritable_named(Path(getattr(arguments, "dir", "."))):
+            return run(arguments)
+    except CalibtuiError as error:
+        show_error(error)
+        return error.exit_code
+    except KeyboardInterrupt:
+        print("Interrupted; everything finished so far is kept. Run the same command again to resume.", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read our output has gone; flushing again at exit would only repeat the error.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except Exception as error:
+        print(f"calibtui failed where it should not: {type(error).__name__}: {error}", file=sys.stderr)
+        if os.environ.get("CALIBTUI_DEBUG"):
+            traceback.print_exc()
+        else:
+            print("  Set CALIBTUI_DEBUG=1 to see where. What was finished is kept.", file=sys.stderr)
+        return 1
+
+
+def show_error(error: CalibtuiError) -> None:
+    """The message and its hint, plain, without what a file name or a reply could do to a terminal."""
+    with contextlib.suppress(BrokenPipeError):
+        print(printable(f"calibtui: {error}"), file=sys.stderr)
+
+
+def printable(text: str) -> str:
+    """`text` with control characters and lone surrogates shown as escapes; line ends stay."""
+    return "".join(
+        c if c == "\n" or (c.isprintable() and not 0xD800 <= ord(c) <= 0xDFFF) else ascii(c)[1:-1] for c in text
+    )

@@ -1,0 +1,72 @@
+"""Stages in their order, one durable run around them."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from calibtui.core.errors import CalibtuiError, InterruptedByUser
+from calibtui.core.progress import OnProgress, StopFlag
+from calibtui.core.summary import RunSummary
+from calibtui.pipeline.context import Context
+from calibtui.pipeline.stages import StageRunner
+from calibtui.store.store import Store
+from calibtui.workspace.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a run did as far as it came, and the error that ended it early."""
+
+    summary: RunSummary
+    error: CalibtuiError | None = None
+
+
+def run_stages(
+    settings: Settings, stages: Sequence[str], *, command: str, on_progress: OnProgress, stop: StopFlag
+) -> Outcome:
+    """Runs `stages` in the order of the pipeline. Only an unforeseen exception leaves this function as one."""
+    started = time.time()
+    run = f"{time.strftime('%Y%m%d-%H%M%S', time.gmtime(started))}-{secrets.token_hex(2)}"
+    summary = RunSummary(str(settings.root), run)
+    try:
+        with Store(settings.state) as store:
+            context = Context(settings, store, run, on_progress, stop)
+            store.runs.begin(run, command, started)
+            outcome = _run(context, stages, summary)
+            store.runs.end(run, _state(outcome.error), time.time(), outcome.summary.as_json())
+            return outcome
+    except CalibtuiError as error:
+        return Outcome(summary, error)
+
+
+def _run(context: Context, stages: Sequence[str], summary: RunSummary) -> Outcome:
+    runner = StageRunner(context, summary)
+    error: CalibtuiError | None = None
+    try:
+        runner.check_ready(stages)
+        for stage in stages:
+            context.stop.raise_if_set()
+            _run_stage(context, runner, stage)
+    except CalibtuiError as raised:
+        error = raised
+    return Outcome(replace(runner.summary, notes=tuple(context.notes)), error)
+
+
+def _run_stage(context: Context, runner: StageRunner, stage: str) -> None:
+    runs = context.store.runs
+    runs.begin_stage(context.run, stage, time.time())
+    try:
+        runner.run(stage)
+    except CalibtuiError as error:
+        runs.end_stage(context.run, stage, _state(error), time.time(), {"error": error.message})
+        raise
+    runs.end_stage(context.run, stage, "done", time.time(), None)
+
+
+def _state(error: CalibtuiError | None) -> str:
+    if error is None:
+        return "done"
+    return "interrupted" if isinstance(error, InterruptedByUser) else "failed"
