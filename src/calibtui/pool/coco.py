@@ -109,7 +109,7 @@ def _class_map(where: str, document: _Document, classes: tuple[str, ...] | None)
     for annotation in document.annotations:
         if annotation.category_id not in categories:
             raise AnnotationError(
-                f"{where}: {_named(annotation)} has category_id {annotation.category_id}, which categories doesn't list.",
+                f"{where}: {_named(annotation)} has category_id {annotation.category_id}, which is not in categories.",
                 "Add the category or correct the annotation.",
             )
     used = sorted({annotation.category_id for annotation in document.annotations})

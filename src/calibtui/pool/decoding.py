@@ -37,9 +37,10 @@ _UPRIGHT = {
 }
 _PADDING = 512
 
-# Pillow's own bound would warn on stderr below ours and let pass what lies between; ours is checked in `opened`.
+# Pillow warns above this bound and refuses above twice this; `opened` refuses what lies between.
 Image.MAX_IMAGE_PIXELS = PIXEL_LIMIT
-warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
+# What Pillow says of a damaged file would land on stderr without the file's name; the reason says it with.
+warnings.filterwarnings("ignore", module=r"PIL\.")
 
 
 class UnreadableImage(ConfigurationError):  # noqa: N818 - says what the file is, and reads so in an except clause
@@ -160,10 +161,7 @@ def rgb(path: Path, image: Image.Image) -> Image.Image:
     """`image` as 8-bit RGB. Alpha is dropped, not composited, and a palette's transparent entry keeps its colour: what
     OpenCV's imread hands to the training pipelines. CMYK goes by Pillow's plain conversion, without colour profiles."""
     image = eight_bit(path, image)
-    if image.mode == "RGBX":
-        image = image.convert("RGBA")
-    if image.mode in ("PA", "P") and image.palette is not None and image.palette.mode == "RGBA":
-        image = image.convert("RGBA")
+    image.info.pop("transparency", None)  # Pillow would warn of it on stderr, frame by frame.
     return image if image.mode == "RGB" else image.convert("RGB")
 
 

@@ -82,11 +82,12 @@ def _colour(chroma: list[Image.Image] | None) -> NDArray[np.float32]:
         return np.zeros(8, np.float32)
     quarters = [np.asarray(plane.resize((2, 2), Image.Resampling.BOX), np.float32).ravel() for plane in chroma]
     offsets = np.clip((np.concatenate(quarters) - 128) / _COLOUR_RANGE, -1, 1)
-    return _COLOUR * offsets / np.sqrt(np.float32(8))
+    colour: NDArray[np.float32] = _COLOUR * offsets / np.float32(8**0.5)
+    return colour
 
 
 def _floored(values: NDArray[np.float32], noise: float) -> NDArray[np.float32]:
-    return (values / np.hypot(np.linalg.norm(values), noise)).astype(np.float32, copy=False)
+    return (values / float(np.hypot(np.linalg.norm(values), noise))).astype(np.float32)
 
 
 def _cells() -> NDArray[np.int32]:
