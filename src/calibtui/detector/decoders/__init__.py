@@ -1,0 +1,1 @@
+"""One decoder per output layout; `registry` knows them all."""
