@@ -52,13 +52,13 @@ class C2f(nn.Module):
 
     def __init__(self, inputs: int, outputs: int, residual: bool = True) -> None:
         super().__init__()
-        half = outputs // 2
+        half = self.half = outputs // 2
         self.enter = ConvUnit(inputs, outputs, 1)
         self.block = Bottleneck(half, residual)
         self.leave = ConvUnit(3 * half, outputs, 1)
 
     def forward(self, x: Tensor) -> Tensor:
-        left, right = self.enter(x).chunk(2, 1)
+        left, right = self.enter(x).split(self.half, 1)
         return self.leave(torch.cat((left, right, self.block(right)), 1))
 
 
@@ -100,9 +100,9 @@ class SideExpectation(nn.Module):
         self.conv.weight.data[:] = torch.arange(BINS, dtype=torch.float32)[None, :, None, None]
 
     def forward(self, x: Tensor) -> Tensor:
-        batch, _, anchors = x.shape
-        bins = x.view(batch, 4, BINS, anchors).transpose(2, 1).softmax(1)
-        return self.conv(bins).view(batch, 4, anchors)
+        count = int(x.shape[2])
+        bins = x.reshape(-1, 4, BINS, count).transpose(2, 1).softmax(1)
+        return self.conv(bins).reshape(-1, 4, count)
 
 
 class Detector(nn.Module):
@@ -122,6 +122,7 @@ class Detector(nn.Module):
         self.rise5, self.join5 = ConvUnit(w4, w4, 3, 2), C2f(w4 + w5, w5, residual=False)
         self.heads = nn.ModuleList(Head(w, 32, classes) for w in (w3, w4, w5))
         self.expectation = SideExpectation()
+        self.count = classes
 
     def raw(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Side logits (B, 4 × BINS, N), class logits (B, C, N), anchor centres (2, N) in px, strides (N,) in px."""
@@ -133,17 +134,17 @@ class Detector(nn.Module):
         n4 = self.join4(torch.cat((self.rise4(n3), f4), 1))
         n5 = self.join5(torch.cat((self.rise5(n4), p5), 1))
         outputs = [head(n) for head, n in zip(self.heads, (n3, n4, n5), strict=True)]
-        sides = torch.cat([s.flatten(2) for s, _ in outputs], 2)
-        logits = torch.cat([c.flatten(2) for _, c in outputs], 2)
-        centres, strides = anchors([(s.shape[2], s.shape[3]) for s, _ in outputs])
+        grids = [(int(s.shape[2]), int(s.shape[3])) for s, _ in outputs]
+        sides = torch.cat([s.reshape(-1, 4 * BINS, h * w) for (s, _), (h, w) in zip(outputs, grids, strict=True)], 2)
+        logits = torch.cat([c.reshape(-1, self.count, h * w) for (_, c), (h, w) in zip(outputs, grids, strict=True)], 2)
+        centres, strides = anchors(grids)
         return sides, logits, centres, strides
 
     def forward(self, x: Tensor) -> Tensor:
         sides, logits, centres, strides = self.raw(x)
-        distances = self.expectation(sides) * strides
-        left, top = (centres - distances[:, :2]).unbind(1)
-        right, bottom = (centres + distances[:, 2:]).unbind(1)
-        boxes = torch.stack(((left + right) / 2, (top + bottom) / 2, right - left, bottom - top), 1)
+        near, far = self.expectation(sides).split(2, 1)
+        low, high = centres / strides - near, centres / strides + far
+        boxes = torch.cat(((low + high) / 2, high - low), 1) * strides
         return torch.cat((boxes, logits.sigmoid()), 1)
 
     def fold(self) -> None:

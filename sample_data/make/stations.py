@@ -15,7 +15,8 @@ class Station:
     `paints`: base reflectances (r, g, b) in [0, 1], one is drawn a frame. `exposure`: the mean brightness that the lamp
     and the shutter give a reflectance of 1, and its relative `spread` from frame to frame. `slope`: how far the light
     falls off across the frame, as a share of the exposure. `cast`: colour of the lamp. `grain`: sensor noise, grey
-    levels at black. `glare`: probability of a specular spot on an ordinary frame. `share`: of all frames.
+    levels at black. `glare`: probability of a specular spot on an ordinary frame,
+    0 for matt surfaces. `share`: of all frames.
     """
 
     name: str
@@ -35,7 +36,7 @@ STATIONS = (
         name="station-a",
         texture="cast",
         paints=((0.62, 0.62, 0.64), (0.55, 0.53, 0.52)),
-        exposure=0.42,
+        exposure=0.36,
         spread=0.18,
         slope=0.25,
         cast=(1.0, 0.97, 0.92),

@@ -93,7 +93,9 @@ def train(chosen: argparse.Namespace) -> Detector:
         for group in optimiser.param_groups:
             group["lr"] = rate_at(step, steps, chosen.rate)
         frames, truth = batch_of(rng, pixels[rows], defects[rows])
-        total, parts = loss(*model.raw(frames), truth)
+        with torch.autocast("cpu", torch.bfloat16):
+            sides, logits, centres, strides = model.raw(frames)
+        total, parts = loss(sides.float(), logits.float(), centres, strides, truth)
         optimiser.zero_grad()
         total.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 10.0)

@@ -43,7 +43,7 @@ def frame(seed: int, index: int) -> Frame:
     """The frame `index` of the world `seed`; the same pair gives the same frame."""
     rng = np.random.default_rng([seed, index])
     station = STATIONS[rng.choice(len(STATIONS), p=[s.share for s in STATIONS])]
-    conditions = _conditions(rng)
+    conditions = _conditions(rng, station)
     light = rng.uniform(0, 2 * np.pi)
     paint = np.array(station.paints[rng.integers(len(station.paints))], np.float32)
     surface = TEXTURES[station.texture](rng)[..., None] * paint
@@ -53,11 +53,13 @@ def frame(seed: int, index: int) -> Frame:
     return Frame(pixels, station.name, conditions, tuple(d for d in defects if _visible(pixels, d.box)))
 
 
-def _conditions(rng: np.random.Generator) -> tuple[str, ...]:
+def _conditions(rng: np.random.Generator, station: Station) -> tuple[str, ...]:
+    """One or two conditions for a hard frame, none for an easy one; a matt surface shows no glare."""
+    possible = [c for c in CONDITIONS if c != "glare" or station.glare > 0]
     if rng.random() >= HARD_SHARE:
         return ()
     count = 2 if rng.random() < 0.3 else 1
-    chosen = [str(c) for c in rng.choice(CONDITIONS, size=count, replace=False)]
+    chosen = [str(c) for c in rng.choice(possible, size=count, replace=False)]
     if "underexposed" in chosen and "overexposed" in chosen:
         chosen.remove("overexposed")
     return tuple(sorted(chosen))
