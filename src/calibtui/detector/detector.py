@@ -12,13 +12,12 @@ from numpy.typing import NDArray
 
 from calibtui.core.boxes import Detections
 from calibtui.core.errors import ModelError
-from calibtui.detector.candidates import best_candidates
+from calibtui.detector.candidates import final_candidates
 from calibtui.detector.decoders.contract import Decoded, Outputs
 from calibtui.detector.inputs import ModelInputs, find_inputs
 from calibtui.detector.layout import Layout, detect_layout, outputs_of_one_frame
 from calibtui.detector.preparation import Placement, prepare
 from calibtui.detector.session import open_session, run_session
-from calibtui.detector.suppression import suppress
 from calibtui.workspace.settings import ModelSettings
 
 
@@ -123,16 +122,11 @@ class Detector:
         it."""
         decoded = self.layout.reader.decode(outputs, self.settings.score_min)
         self._check_labels(decoded)
-        boxes, scores, classes = best_candidates(decoded, self.settings.score_min)
-        limit = self.settings.max_detections
-        if self.settings.nms_iou > 0 and not self.layout.suppressed:
-            kept = suppress(boxes, classes, self.settings.nms_iou, limit)
-            boxes, scores, classes = boxes[kept], scores[kept], classes[kept]
-        else:
-            boxes, scores, classes = boxes[:limit], scores[:limit], classes[:limit]
-        placed = placement.to_frame(boxes).clip(0, np.array(frame_size * 2, np.float32))
+        iou_max = 0.0 if self.layout.suppressed else self.settings.nms_iou
+        found = final_candidates(decoded, self.settings.score_min, iou_max, self.settings.max_detections)
+        placed = placement.to_frame(found.boxes).clip(0, np.array(frame_size * 2, np.float32))
         visible = (placed[:, 2] > placed[:, 0]) & (placed[:, 3] > placed[:, 1])
-        return Detections(placed[visible], scores[visible], classes[visible])
+        return Detections(placed[visible], found.scores[visible], found.classes[visible])
 
     def detect(self, image: NDArray[np.uint8]) -> Detections:
         """(H, W, 3) RGB to its detections in frame px."""

@@ -48,9 +48,9 @@ def place(frame: tuple[int, int], recipe: InputSettings) -> Placement:
 def prepare(image: NDArray[np.uint8], recipe: InputSettings) -> tuple[NDArray[np.float32], Placement]:
     """(H, W, 3) uint8 RGB to (1, 3, h, w) float32 and the placement back. `recipe` is fully resolved.
 
-    Resampling is Pillow's bilinear filter, which averages over all pixels when it shrinks. OpenCV's INTER_LINEAR takes the
-    nearest four only: detectors trained with that score the same here, within 0.1 points of mAP, while one trained with
-    averaging lost 3.5 points with the nearest four.
+    Resampling is Pillow's bilinear filter, which averages over all pixels when it shrinks. OpenCV's INTER_LINEAR
+    takes the nearest four only: detectors trained with that score the same here, within 0.1 points of mAP, while one
+    trained with averaging lost 3.5 points with the nearest four.
     """
     assert recipe.size is not None
     placement = place((image.shape[1], image.shape[0]), recipe)
@@ -67,7 +67,7 @@ def _onto_canvas(image: NDArray[np.uint8], placement: Placement, size: tuple[int
     if (width, height) == size:
         return np.asarray(picture)
     canvas = np.full((size[1], size[0], 3), pad, np.uint8)
-    canvas[top : top + height, left : left + width] = picture
+    canvas[top : top + height, left : left + width] = np.asarray(picture)
     return canvas
 
 
