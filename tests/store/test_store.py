@@ -13,7 +13,7 @@ import pytest
 
 from calibtui.core.errors import StoreDamagedError, StoreVersionError
 from calibtui.core.frames import IndexedFrame
-from calibtui.core.scores import CallRecord, FailedScore, Judged, Score, ScoreKey
+from calibtui.core.scores import CallRecord, FailedScore, Score, ScoreKey
 from calibtui.store.artifacts import EvaluationRow, ModelRow
 from calibtui.store.store import Store
 
@@ -23,28 +23,15 @@ def frame(uri: str, digest: str, *, reason: str | None = None, value: float = 1.
     return IndexedFrame(uri, Path(uri), digest, 10, 20, 640, 480, "JPEG", vector, reason, columns)
 
 
-def judged(digest: str, *, difficulty: float = 0.5, cost: int = 7, model: str = "m") -> Judged:
-    score = Score(
-        f"{digest}.jpg",
-        digest,
-        difficulty,
-        ("blur",),
-        "p@1",
-        "pd",
-        model,
-        model,
-        "prov",
-        1,
-        None,
-        5,
-        6,
-        cost,
-        None,
-        1.5,
-        2.5,
+def score(digest: str, *, difficulty: float = 0.5) -> tuple[ScoreKey, Score]:
+    verdict = Score(
+        f"{digest}.jpg", digest, difficulty, ("blur",), "p@1", "pd", "m", "m", "prov", 1, None, 5, 6, 7, None, 1.5, 2.5
     )
-    call = CallRecord(f"call-{digest}-{model}", digest, "prov", model, model, "c", "ok", 1, 5, 6, True, cost, 1.5, 2.5)
-    return Judged(ScoreKey(f"pay-{digest}", "pd", model, "par"), score, (call,))
+    return ScoreKey(f"pay-{digest}", "pd", "m", "par"), verdict
+
+
+def call(digest: str, cost: int) -> CallRecord:
+    return CallRecord(f"call-{digest}", digest, "prov", "m", "m", "c", "ok", 1, 5, 6, True, cost, 1.5, 2.5)
 
 
 def keys(*digests: str, model: str = "m") -> pa.Table:
@@ -113,7 +100,7 @@ def test_descriptors_come_in_the_order_that_was_asked(tmp_path):
 
 def test_a_stored_score_is_found_by_its_whole_key_and_by_nothing_less(tmp_path):
     with Store(tmp_path) as store:
-        store.scores.commit([judged("1", difficulty=0.25)], "run-1")
+        store.scores.commit("run-1", scores=[score("1", difficulty=0.25)])
         found = store.scores.cached(keys("2", "1"))
         assert found["digest"].to_pylist() == ["1"]
         assert found["frame_uri"].to_pylist() == ["now/1.jpg"]
@@ -123,18 +110,21 @@ def test_a_stored_score_is_found_by_its_whole_key_and_by_nothing_less(tmp_path):
 
 def test_replaying_a_commit_neither_doubles_nor_changes_what_was_paid(tmp_path):
     with Store(tmp_path) as store:
-        store.scores.commit([judged("1", cost=7)], "run-1")
-        store.scores.commit([judged("1", cost=7, difficulty=0.9), judged("2", cost=5)], "run-2")
+        store.scores.commit("run-1", scores=[score("1")], calls=[call("1", 7)])
+        store.scores.commit(
+            "run-2", scores=[score("1", difficulty=0.9), score("2")], calls=[call("1", 7), call("2", 5)]
+        )
         assert store.scores.spent() == 12
         assert store.scores.spent("run-1") == 7
+        assert store.scores.count() == 2
         assert store.scores.cached(keys("1"))["difficulty"].to_pylist() == [0.5]
 
 
 def test_a_failed_frame_is_a_row_and_no_score(tmp_path):
-    failed = Judged(ScoreKey("pay-1", "pd", "m", "par"), FailedScore("1.jpg", "1", "unreadable", "I am sorry"))
+    failed = FailedScore("1.jpg", "1", "unreadable", "I am sorry")
     with Store(tmp_path) as store:
-        store.scores.commit([failed], "run-1")
-        assert store.scores.failures("run-1") == [FailedScore("1.jpg", "1", "unreadable", "I am sorry")]
+        store.scores.commit("run-1", failures=[(ScoreKey("pay-1", "pd", "m", "par"), failed)])
+        assert store.scores.failures("run-1") == [failed]
         assert store.scores.cached(keys("1")).num_rows == 0
 
 
@@ -150,6 +140,13 @@ def test_artifacts_are_found_by_what_went_into_them(tmp_path):
         assert store.artifacts.evaluation("e") == evaluation
         assert store.artifacts.newest_set() == "sets/s.json"
         assert store.artifacts.model("other") is None
+
+
+def test_the_newest_set_is_the_one_chosen_last_even_when_it_was_chosen_before(tmp_path):
+    with Store(tmp_path) as store:
+        for digest in ("a", "b", "a"):
+            store.artifacts.add_set(digest, "hardest", 3, 0, f"sets/{digest}.json", "run")
+        assert store.artifacts.newest_set() == "sets/a.json"
 
 
 def test_a_run_that_never_ended_is_seen_to_have_been_killed(tmp_path):

@@ -6,6 +6,7 @@ import argparse
 from collections.abc import Sequence
 
 from calibtui import __version__
+from calibtui.practice.options import add_arguments as add_practice_arguments
 
 STAGES = ("pool", "score", "select", "quantize", "evaluate")
 
@@ -88,16 +89,6 @@ def _export(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--images", choices=("none", "copy", "link"), default="none", help="the set's frames as well")
 
 
-def _practice(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--port", type=int, default=0, help="0 picks a free one and prints the address")
-    parser.add_argument("--latency-ms", type=float, default=0.0, help="time until it answers")
-    parser.add_argument("--fail-rate", type=float, default=0.0, help="share of requests answered with a 500")
-    parser.add_argument("--garbage-rate", type=float, default=0.0, help="share of replies that are not plain JSON")
-    parser.add_argument("--rate-limit", type=float, default=0.0, help="requests a second before a 429; 0 for none")
-    parser.add_argument("--seed", type=int, default=0, help="of what fails")
-    parser.add_argument("--key-env", metavar="NAME", help="ask for the Bearer key in this environment variable")
-
-
 _COMMANDS = {
     "init": ("write a commented calibtui.toml with what was detected", _init),
     "demo": ("make a workspace from the packaged sample data and run it", _demo),
@@ -109,5 +100,5 @@ _COMMANDS = {
     "status": ("what the workspace holds and what ran last", _information),
     "doctor": ("check settings, model, keys, CPU and disk", _information),
     "export": ("copy out the set, the INT8 model and the report", _export),
-    "practice-vlm": ("serve the practice judge on loopback", _practice),
+    "practice-vlm": ("serve the practice judge on loopback", add_practice_arguments),
 }

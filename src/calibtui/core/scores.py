@@ -97,12 +97,3 @@ class CallRecord:
     cost_micro_eur: int
     latency_ms: float
     at: float
-
-
-@dataclass(frozen=True, slots=True)
-class Judged:
-    """What the judge made of one frame, with every call it took: the unit that is committed together."""
-
-    key: ScoreKey
-    result: Score | FailedScore
-    calls: tuple[CallRecord, ...] = ()

@@ -75,7 +75,8 @@ def refuse_overlap(context: Context, evaluation: EvaluationSet, calibration: Col
     both = [frame.uri for frame in evaluation.frames if frame.digest in calibration]
     if not both:
         return
-    sentence = f"{len(both)} of {len(evaluation.frames)} evaluation frames are also in the calibration set, the first is {both[0]}"
+    share = f"{len(both)} of {len(evaluation.frames)} evaluation frames"
+    sentence = f"{share} are also in the calibration set, the first is {both[0]}"
     if not context.evaluation_settings().allow_overlap:
         raise ConfigurationError(
             f"{sentence}: the mAP would flatter the INT8 model.",

@@ -35,7 +35,8 @@ class ArtifactTable(Table):
 
     def add_set(self, digest: str, strategy: str, size: int, seed: int, manifest: str, run: str) -> None:
         self._rows(
-            "INSERT OR IGNORE INTO sets (digest, strategy, size, seed, manifest, run) VALUES (?, ?, ?, ?, ?, ?)",
+            "INSERT OR REPLACE INTO sets (digest, strategy, size, seed, manifest, run, created_at) "
+            "VALUES (?, ?, ?, ?, ?, ?, now())",
             [digest, strategy, size, seed, manifest, run],
         )
 
@@ -51,9 +52,15 @@ class ArtifactTable(Table):
         key, kind, digest, path, record = rows[0]
         return ModelRow(key, kind, digest, path, json.loads(record))
 
+    def newest_model(self, kind: str) -> ModelRow | None:
+        """The model of that kind made last."""
+        rows = self._rows("SELECT key FROM models WHERE kind = ? ORDER BY created_at DESC LIMIT 1", [kind])
+        return self.model(rows[0][0]) if rows else None
+
     def add_model(self, model: ModelRow, run: str) -> None:
         self._rows(
-            "INSERT OR REPLACE INTO models (key, kind, digest, path, record, run) VALUES (?, ?, ?, ?, ?, ?)",
+            "INSERT OR REPLACE INTO models (key, kind, digest, path, record, run, created_at) "
+            "VALUES (?, ?, ?, ?, ?, ?, now())",
             [model.key, model.kind, model.digest, model.path, json.dumps(model.record), run],
         )
 

@@ -46,7 +46,8 @@ class FrameTable(Table):
         ones, and
         those that have a descriptor of this version."""
         rows = self._arrow(
-            f"SELECT uri, size_bytes, mtime_ns FROM frames WHERE role = '{role}' AND ((reason IS NOT NULL AND digest <> '') "
+            f"SELECT uri, size_bytes, mtime_ns FROM frames WHERE role = '{role}' "
+            "AND ((reason IS NOT NULL AND digest <> '') "
             f"OR digest IN (SELECT digest FROM descriptors WHERE version = {int(descriptor_version)}))"
         )
         uris, sizes, times = (column.to_pylist() for column in rows.columns)

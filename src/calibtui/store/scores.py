@@ -7,7 +7,7 @@ from dataclasses import asdict
 
 import pyarrow as pa
 
-from calibtui.core.scores import FailedScore, Judged, Score
+from calibtui.core.scores import CallRecord, FailedScore, Score, ScoreKey
 from calibtui.store.table import Table, bulk
 
 _KEY = {
@@ -36,34 +36,29 @@ _SCORE = pa.schema(
         "run": pa.string(),
     }
 )
-_FAILURE = pa.schema({**_KEY, **dict.fromkeys(("frame_uri", "digest", "error", "reply", "run"), pa.string())})
 
 
 class ScoreTable(Table):
     """What judges said, and what it cost."""
 
-    def commit(self, judged: Sequence[Judged], run: str) -> None:
-        """One transaction for all of them. A replay of rows that are there already changes nothing."""
-        scores = [
-            {**_key_row(item), **_score_row(item.result), "run": run}
-            for item in judged
-            if isinstance(item.result, Score)
-        ]
-        failures = [
-            {**_key_row(item), **asdict(item.result), "run": run}
-            for item in judged
-            if isinstance(item.result, FailedScore)
-        ]
-        calls = [{**asdict(call), "run": run} for item in judged for call in item.calls]
+    def commit(
+        self,
+        run: str,
+        scores: Sequence[tuple[ScoreKey, Score]] = (),
+        failures: Sequence[tuple[ScoreKey, FailedScore]] = (),
+        calls: Sequence[CallRecord] = (),
+    ) -> None:
+        """One transaction for all of them. A replay of scores and calls that are there already changes nothing."""
         with self._transaction() as cursor:
             if scores:
-                rows = pa.Table.from_pylist(scores, schema=_SCORE)
+                rows = pa.Table.from_pylist([_score_row(key, score, run) for key, score in scores], schema=_SCORE)
                 bulk(cursor, "INSERT OR IGNORE INTO scores BY NAME SELECT * FROM incoming", rows)
             if failures:
-                rows = pa.Table.from_pylist(failures, schema=_FAILURE)
+                rows = pa.Table.from_pylist([_failure_row(key, failed, run) for key, failed in failures])
                 bulk(cursor, "INSERT INTO failures BY NAME SELECT * FROM incoming", rows)
             if calls:
-                bulk(cursor, "INSERT OR IGNORE INTO calls BY NAME SELECT * FROM incoming", pa.Table.from_pylist(calls))
+                rows = pa.Table.from_pylist([{**asdict(call), "run": run} for call in calls])
+                bulk(cursor, "INSERT OR IGNORE INTO calls BY NAME SELECT * FROM incoming", rows)
 
     def cached(self, keys: pa.Table) -> pa.Table:
         """Scores for the keys that have one, in the order of their `place`.
@@ -89,23 +84,28 @@ class ScoreTable(Table):
         rows = self._rows(f"SELECT coalesce(sum(cost_micro_eur), 0) FROM calls {where}", [] if run is None else [run])
         return int(rows[0][0])
 
+    def count(self) -> int:
+        """Stored scores of all judges together."""
+        return int(self._rows("SELECT count(*) FROM scores")[0][0])
+
     def failures(self, run: str) -> list[FailedScore]:
         sql = "SELECT frame_uri, digest, error, reply FROM failures WHERE run = ? ORDER BY frame_uri"
         return [FailedScore(*row) for row in self._rows(sql, [run])]
 
 
-def _key_row(item: Judged) -> dict[str, object]:
-    key = item.key
+def _score_row(key: ScoreKey, score: Score, run: str) -> dict[str, object]:
+    named = {**asdict(score), "reasons": list(score.reasons)}
+    stored = {name: named[name] for name in _SCORE.names if name in named and name not in _KEY}
     return {
+        **stored,
         "payload_digest": key.payload_digest,
         "prompt_digest": key.prompt_digest,
         "model": key.model,
         "parameters_digest": key.parameters_digest,
         "pass": key.pass_number,
+        "run": run,
     }
 
 
-def _score_row(result: Score | FailedScore) -> dict[str, object]:
-    row = asdict(result)
-    row["reasons"] = list(row["reasons"])
-    return {name: row[name] for name in _SCORE.names if name in row and name not in _KEY}
+def _failure_row(key: ScoreKey, failed: FailedScore, run: str) -> dict[str, object]:
+    return {**asdict(failed), "prompt_digest": key.prompt_digest, "model": key.model, "run": run}

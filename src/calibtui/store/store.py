@@ -7,6 +7,7 @@ from types import TracebackType
 
 from calibtui.store.artifacts import ArtifactTable
 from calibtui.store.frames import FrameTable
+from calibtui.store.ledger import LedgerTable
 from calibtui.store.opening import connect
 from calibtui.store.runs import RunTable
 from calibtui.store.scores import ScoreTable
@@ -21,6 +22,7 @@ class Store:
         self.scores = ScoreTable(self._connection)
         self.artifacts = ArtifactTable(self._connection)
         self.runs = RunTable(self._connection)
+        self.ledger = LedgerTable(self._connection)
 
     def close(self) -> None:
         self._connection.close()

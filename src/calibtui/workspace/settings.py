@@ -121,12 +121,14 @@ class ProviderSettings:
 
 @dataclass(frozen=True, slots=True)
 class BudgetSettings:
-    """A node of the budget tree: a cap in EUR, charged to by the OS user `user`, renewed every `period`."""
+    """A node of the budget tree: a cap in EUR, charged to by the OS user `user`, renewed every `period` of the calendar
+    in `zone` (an IANA name). UTC, since providers bill by it and it is the same on every machine."""
 
     node: str
     eur: Annotated[float, Between(0, 1_000_000_000)]
     user: str | None = None
     period: Literal["day", "week", "month", "none"] = "none"
+    zone: str = "UTC"
 
 
 @dataclass(frozen=True, slots=True)

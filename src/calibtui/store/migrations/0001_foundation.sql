@@ -48,16 +48,13 @@ CREATE TABLE scores (
 
 -- Frames that a judge could not score, one row a try.
 CREATE TABLE failures (
-    payload_digest VARCHAR NOT NULL,
+    run VARCHAR NOT NULL,
     prompt_digest VARCHAR NOT NULL,
     model VARCHAR NOT NULL,
-    parameters_digest VARCHAR NOT NULL,
-    pass INTEGER NOT NULL,
     frame_uri VARCHAR NOT NULL,
     digest VARCHAR NOT NULL,
     error VARCHAR NOT NULL,
-    reply VARCHAR NOT NULL,
-    run VARCHAR NOT NULL
+    reply VARCHAR NOT NULL
 );
 
 CREATE TABLE calls (

@@ -1,0 +1,85 @@
+"""The judge that the settings name: what it is known by, and the judge itself once something must be asked."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from calibtui.core.digests import digest_of, file_digest
+from calibtui.detector.detector import Detector
+from calibtui.gateway.endpoint import resolve_endpoint, serving_provider
+from calibtui.gateway.prices import price_of
+from calibtui.pipeline.context import Context
+from calibtui.pipeline.questions import JudgeIdentity, Questions
+from calibtui.pipeline.twin import simulated_twin_of
+from calibtui.scoring.detector_judge import DetectorJudge
+from calibtui.scoring.judge import Judge
+from calibtui.scoring.payload import PayloadRecipe, payload_digest
+from calibtui.scoring.prompts import load_prompt
+from calibtui.scoring.vlm import parameters_digest, vlm_judge
+
+PRACTICE_PREFIX = "practice-"
+
+
+@dataclass(frozen=True, slots=True)
+class ConfiguredJudge:
+    """`questions` name what is asked; `open` makes the judge that answers."""
+
+    questions: Questions
+    open: Callable[[], Judge]
+
+
+def check_judge(context: Context) -> None:
+    """Raises what is wrong with the judge's settings (no model, no price, a key missing from the environment) before
+    any work."""
+    scoring = context.settings.scoring
+    if scoring.judge == "detector":
+        context.model_settings()
+        return
+    provider = serving_provider(scoring, context.settings.providers)
+    price_of(context.settings.providers, provider.name, scoring.model or "")
+    resolve_endpoint(provider, os.environ)
+    load_prompt(context.root, scoring.prompt)
+
+
+def configured_judge(context: Context, detector: Callable[[], Detector]) -> ConfiguredJudge:
+    """The judge of the settings, over the pool's distinct frames."""
+    if context.settings.scoring.judge == "detector":
+        return _detector_judge(context, detector())
+    return _vlm_judge(context)
+
+
+def practice_note(model: str) -> str:
+    """A sentence for whoever reads scores of a practice judge; "" for any other."""
+    if not model.startswith(PRACTICE_PREFIX):
+        return ""
+    return (
+        f"The scores are of the practice judge {model}: it measures blur, contrast and structure on this machine, "
+        "and no vision-language model was asked. The EUR are what one might have cost."
+    )
+
+
+def _vlm_judge(context: Context) -> ConfiguredJudge:
+    scoring, providers = context.settings.scoring, context.settings.providers
+    prompt = load_prompt(context.root, scoring.prompt)
+    recipe = PayloadRecipe(scoring.max_px, scoring.jpeg_quality)
+    frames = context.store.frames.usable("pool", unique=True)
+    identity = JudgeIdentity("vlm", scoring.model or "", prompt.label, prompt.digest, parameters_digest(scoring))
+    payloads = [payload_digest(frame.digest, recipe) for frame in frames]
+    questions = Questions(identity, frames, payloads, scoring.passes)
+    return ConfiguredJudge(questions, lambda: vlm_judge(scoring, providers, prompt, os.environ))
+
+
+def _detector_judge(context: Context, detector: Detector) -> ConfiguredJudge:
+    twin = simulated_twin_of(context, detector)
+    model = context.model_settings()
+    layout = digest_of([detector.layout.decoder, str(detector.layout.input), model.score_min, model.nms_iou])
+    digests = (file_digest(detector.path), file_digest(twin.path), layout)
+    judge = DetectorJudge(detector, twin, detector.path.name, digests)
+    frames = context.store.frames.usable("pool", unique=True)
+    key = judge.key("")
+    identity = JudgeIdentity("detector", key.model, judge.prompt, judge.prompt_digest, key.parameters_digest)
+    # The same question twice would have the same answer, so this judge has one pass.
+    questions = Questions(identity, frames, [judge.key(frame.digest).payload_digest for frame in frames], 1)
+    return ConfiguredJudge(questions, lambda: judge)

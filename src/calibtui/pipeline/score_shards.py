@@ -1,0 +1,57 @@
+"""Score shards of a run, written while it goes on: what was paid for is also kept outside the store."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from calibtui.core.scores import Score
+from calibtui.scoring.shards import write_shard
+
+ROWS = 1000
+
+
+class RunShards:
+    """Writes `folder`/part-0000.parquet and so on, ROWS scores each, and what the cache gave as cached-0000.parquet."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._waiting: list[Score] = []
+        self.paths: list[Path] = []
+
+    def add(self, scores: Sequence[Score]) -> None:
+        """Takes scores that are committed already; writes a shard whenever one is full."""
+        self._waiting += scores
+        while len(self._waiting) >= ROWS:
+            self._write(self._waiting[:ROWS])
+            del self._waiting[:ROWS]
+
+    def finish(self, hits: pa.Table) -> None:
+        """Writes the last, shorter shard, and the scores that the exact cache had (ScoreTable.cached), at no cost."""
+        if self._waiting:
+            self._write(self._waiting)
+            self._waiting = []
+        if hits.num_rows:
+            path = self._folder / "cached-0000.parquet"
+            write_shard(_as_hits(hits), path)
+            self.paths.append(path)
+
+    def _write(self, scores: Sequence[Score]) -> None:
+        path = self._folder / f"part-{len(self.paths):04}.parquet"
+        write_shard(list(scores), path)
+        self.paths.append(path)
+
+
+def _as_hits(hits: pa.Table) -> pa.Table:
+    rows = hits.num_rows
+    micros = pc.round(pc.multiply(hits["scored_at"], 1e6)).cast(pa.int64())
+    return (
+        hits.drop_columns(["place", "run", "cost_micro_eur", "scored_at"])
+        .append_column("cost_micro_eur", pa.array(np.zeros(rows, np.int64)))
+        .append_column("cached", pa.repeat("exact", rows))
+        .append_column("scored_at", micros.cast(pa.timestamp("us", "UTC")))
+    )
