@@ -15,6 +15,9 @@ from PIL import Image
 
 from calibtui.pool.images import UnreadableImage, fitted, open_rgb, thumbnail
 
+# pytest puts its own warning filters in place of the product's.
+pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:PIL", "ignore::RuntimeWarning:PIL")
+
 RED, GREEN = (255, 0, 0), (0, 255, 0)
 
 
@@ -173,7 +176,9 @@ def bomb(path: Path, width: int, height: int) -> Path:
     chunk = b"IHDR" + header
     data = b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + chunk + struct.pack(">I", zlib.crc32(chunk))
     body = zlib.compress(bytes(1000))
-    path.write_bytes(data + struct.pack(">I", len(body)) + b"IDAT" + body + struct.pack(">I", zlib.crc32(b"IDAT" + body)))
+    path.write_bytes(
+        data + struct.pack(">I", len(body)) + b"IDAT" + body + struct.pack(">I", zlib.crc32(b"IDAT" + body))
+    )
     return path
 
 

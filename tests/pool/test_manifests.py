@@ -35,7 +35,9 @@ def test_the_column_that_names_frames_goes_by_its_usual_names(root: Path, column
 
 @pytest.mark.parametrize("delimiter", [",", ";", "\t"])
 def test_csv_separators_quotes_and_byte_order_marks_are_understood(root: Path, delimiter: str) -> None:
-    text = delimiter.join(("path", "note", "shift")) + "\r\n" + delimiter.join(("images/a.jpg", '"x,;\ty"', "2")) + "\r\n"
+    text = (
+        delimiter.join(("path", "note", "shift")) + "\r\n" + delimiter.join(("images/a.jpg", '"x,;\ty"', "2")) + "\r\n"
+    )
     (frame,) = found(root, "m.csv", "\ufeff" + text)
     assert dict(frame.columns) == {"note": "x,;\ty", "shift": "2"}
 
@@ -78,7 +80,11 @@ def test_a_directory_and_a_manifest_join_in_one_frame_with_its_columns(root: Pat
 @pytest.mark.parametrize(
     ("name", "content", "said"),
     [
-        ("m.csv", "station,picture\nleft,a.jpg\n", "no column that names the frames; its columns are 'station', 'picture'"),
+        (
+            "m.csv",
+            "station,picture\nleft,a.jpg\n",
+            "no column that names the frames; its columns are 'station', 'picture'",
+        ),
         ("m.csv", "path,station\nimages/a.jpg\n", "line 2 has 1 fields, its header 2"),
         ("m.csv", "path,station\n,left\n", "names no file in row 2"),
         ("m.csv", "path\n", "names no frames"),

@@ -1,0 +1,187 @@
+"""The index pass beside its physical limits: hashing and decoding alone, and a bare walk of the same directory.
+
+`python bench/indexing.py [--quick] [--json FILE]` prints a table; `run` returns it. CPU time is what is measured: on a
+shared machine it says the same every time, and frames/s of CPU time is frames/s per core.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import io
+import json
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from calibtui.core.frames import Candidate
+from calibtui.core.progress import StopFlag
+from calibtui.pool.index import changed, index_frames
+from calibtui.pool.sources import find_candidates
+
+Row = dict[str, Any]
+FRAMES_PER_CORE = 150.0
+UNCHANGED_SECONDS = 3.0
+UNCHANGED_FILES = 100_000
+
+
+def run(quick: bool = False) -> dict[str, Any]:
+    """{"name", "rows": [{"what", "value", "unit", "ratio", "target", "ok"}]}. `ratio` is to the limit measured in the
+    same run, 1 the best; `quick` takes fewer files and scales the target of the walk with them."""
+    with tempfile.TemporaryDirectory(prefix="calibtui-bench-") as directory:
+        root = Path(directory)
+        rows = _indexing(root, frames=24 if quick else 160, repeats=2 if quick else 3)
+        rows += _unchanged(root, files=10_000 if quick else UNCHANGED_FILES)
+    return {"name": "indexing", "rows": rows}
+
+
+def _indexing(root: Path, frames: int, repeats: int) -> list[Row]:
+    paths = _frames(root / "frames", frames)
+    candidates = find_candidates(["frames"], root)
+    blobs = [path.read_bytes() for path in paths]
+    both = _cpu(lambda: [_hash_and_decode(blob) for blob in blobs], repeats) / frames
+    limit = 1 / both
+    rows = [
+        _row("bare sha256 + 1/8 draft decode (Pillow)", limit, "frames/s per core"),
+        _row("mean size of a frame", sum(map(len, blobs)) / frames / 1000, "kB"),
+    ]
+    for workers in (1, 2):
+        seconds = _cpu(lambda workers=workers: _index(candidates, workers), repeats) / frames
+        what = f"index pass, 1080p JPEG, {workers} thread{'s' if workers > 1 else ''}"
+        rows.append(
+            _row(
+                what, 1 / seconds, "frames/s per core", seconds / both, FRAMES_PER_CORE, 1 / seconds >= FRAMES_PER_CORE
+            )
+        )
+    return rows
+
+
+def _unchanged(root: Path, files: int) -> list[Row]:
+    _small_files(root / "small", files)
+    candidates = find_candidates(["small"], root)
+    known = {file.uri: (file.size_bytes, file.mtime_ns) for file in candidates}
+    target = UNCHANGED_SECONDS * files / UNCHANGED_FILES
+    bare = _cpu(lambda: _bare_walk(root / "small"), 2)
+    walls: list[float] = []
+
+    def again() -> None:
+        started = time.perf_counter()
+        left = changed(find_candidates(["small"], root), known)
+        walls.append(time.perf_counter() - started)
+        if left:
+            raise RuntimeError(f"{len(left)} unchanged files would be indexed again")
+
+    ours = _cpu(again, 2)
+    return [
+        _row(f"bare os.scandir + stat, {files:,} files", bare, "s"),
+        _row(f"re-index of {files:,} unchanged files, CPU", ours, "s", ours / bare, target, ours <= target),
+        _row(f"re-index of {files:,} unchanged files, wall", min(walls), "s", None, target, min(walls) <= target),
+    ]
+
+
+def _index(candidates: Sequence[Candidate], workers: int) -> None:
+    rows = [row for batch in index_frames(candidates, {}, workers=workers, stop=StopFlag()) for row in batch]
+    unreadable = [row.reason for row in rows if row.reason]
+    if len(rows) != len(candidates) or unreadable:
+        raise RuntimeError(f"the index pass did not read every frame: {unreadable[:1]}")
+
+
+def _hash_and_decode(blob: bytes) -> None:
+    hashlib.sha256(blob).digest()
+    with Image.open(io.BytesIO(blob)) as image:
+        image.draft(None, (image.width // 8, image.height // 8))
+        image.load()
+
+
+def _bare_walk(directory: Path) -> int:
+    count, waiting = 0, [str(directory)]
+    while waiting:
+        with os.scandir(waiting.pop()) as entries:
+            for entry in entries:
+                if entry.is_dir(follow_symlinks=False):
+                    waiting.append(entry.path)
+                else:
+                    count += entry.stat().st_size >= 0
+    return count
+
+
+def _frames(directory: Path, count: int) -> list[Path]:
+    """`count` different 1080p JPEGs with shading, surface texture, scratches and sensor noise, about 0.4 MB each."""
+    directory.mkdir()
+    rng = np.random.default_rng(0)
+    paths = []
+    for number in range(count):
+        path = directory / f"frame_{number:04}.jpg"
+        Image.fromarray(_surface(rng)).save(path, quality=85)
+        paths.append(path)
+    return paths
+
+
+def _surface(rng: np.random.Generator) -> np.ndarray:
+    """(1080, 1920, 3) uint8: noise at four scales, as light, cast structure, grain and sensor give it."""
+    total = np.full((1080, 1920), 120.0, np.float32)
+    for cells, strength in ((4, 50), (40, 18), (400, 14)):
+        coarse = rng.normal(0, strength, (cells * 9 // 16 + 1, cells)).astype(np.float32)
+        total += np.asarray(Image.fromarray(coarse).resize((1920, 1080), Image.Resampling.BICUBIC))
+    for _ in range(12):
+        y, x, length = rng.integers(0, 1000), rng.integers(0, 1700), rng.integers(30, 200)
+        total[y : y + 2, x : x + length] += 60
+    total += rng.normal(0, 5, total.shape).astype(np.float32)
+    tint = np.array([1.0, 0.97, 0.9], np.float32)
+    return np.clip(total[..., None] * tint, 0, 255).astype(np.uint8)
+
+
+def _small_files(directory: Path, count: int) -> None:
+    for station in range(0, count, 1000):
+        (directory / f"station_{station:06}").mkdir(parents=True)
+        for number in range(min(1000, count - station)):
+            (directory / f"station_{station:06}" / f"frame_{number:06}.jpg").touch()
+
+
+def _cpu(work: Callable[[], object], repeats: int) -> float:
+    """The least CPU seconds, of all threads, of `repeats` runs after a first one to warm up."""
+    work()
+    times = []
+    for _ in range(repeats):
+        started = time.process_time()
+        work()
+        times.append(time.process_time() - started)
+    return min(times)
+
+
+def _row(
+    what: str,
+    value: float,
+    unit: str,
+    ratio: float | None = None,
+    target: float | None = None,
+    ok: bool | None = None,
+) -> Row:
+    return {"what": what, "value": value, "unit": unit, "ratio": ratio, "target": target, "ok": ok}
+
+
+def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
+    """Prints the table and writes it as JSON where asked; returns what `run` returns."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="fewer files")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="also write the figures to FILE")
+    options = parser.parse_args(argv)
+    result = run(quick=options.quick)
+    for row in result["rows"]:
+        ratio = "" if row["ratio"] is None else f"{row['ratio']:5.2f}x the limit"
+        target = "" if row["target"] is None else f"target {row['target']:g}: {'ok' if row['ok'] else 'MISSED'}"
+        print(f"{row['what']:48} {row['value']:9.2f} {row['unit']:18} {ratio:18} {target}")
+    if options.json:
+        options.json.write_text(json.dumps(result, indent=1) + "\n")
+    return result
+
+
+if __name__ == "__main__":
+    sys.exit(0 if main() else 1)
