@@ -1,0 +1,104 @@
+"""How each stage of a run ended, as lines for the terminal."""
+
+from __future__ import annotations
+
+from rich.console import RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from calibtui.core.summary import (
+    PoolSummary,
+    QuantizationSummary,
+    RunSummary,
+    ScoringSummary,
+    SelectionSummary,
+)
+from calibtui.report.figures import counted, duration, money, short_digest
+from calibtui.report.judges import judge_in_words, note_on_scores
+from calibtui.report.plain_text import plain
+
+_LABEL_CELLS = 11
+_STOPPED = {
+    "budget": "a budget is exhausted",
+    "failures": "more frames failed than allowed",
+    "interrupt": "interrupted",
+}
+
+
+def stage_lines(summary: RunSummary) -> tuple[RenderableType, ...]:
+    """The result of every stage that ran, in order, then the notes; each to be printed on a line of its own."""
+    lines: list[RenderableType] = []
+    if summary.pool is not None:
+        lines += _pool(summary.pool)
+    if summary.scoring is not None:
+        lines += _scoring(summary.scoring)
+    if summary.selection is not None:
+        lines += _selection(summary.selection)
+    if summary.quantization is not None:
+        lines += _quantization(summary.quantization)
+    lines += [_line("! note", plain(note), "yellow") for note in summary.notes]
+    return tuple(lines)
+
+
+def _pool(pool: PoolSummary) -> list[RenderableType]:
+    found = f"{counted(pool.frames, 'frame')}, {pool.unreadable:,} unreadable, {counted(pool.duplicates, 'duplicate')}"
+    return [_done("pool", found)]
+
+
+def _scoring(scoring: ScoringSummary) -> list[RenderableType]:
+    counts = f"{scoring.scored:,} scored, {scoring.failed:,} failed, {scoring.remaining:,} remaining"
+    reason = _STOPPED.get(scoring.stopped_by or "", plain(scoring.stopped_by or "", 80))
+    first = _line("■ stopped", f"scoring: {reason}; {counts}", "yellow") if reason else _done("scoring", counts)
+    lines = [first, _more(f"by {judge_in_words(scoring)}")]
+    note = note_on_scores(scoring)
+    if note:
+        lines.append(_more(f"! {note}", "yellow"))
+    lines.append(_more(f"{counted(scoring.exact_hits, 'exact cache hit')}, {scoring.similar_hits:,} similar"))
+    held = f" ({money(scoring.held)} held)" if scoring.held else ""
+    calls = f"{counted(scoring.calls, 'call')}, {counted_retries(scoring.retries)}, {duration(scoring.seconds)}"
+    lines.append(_more(f"{calls}, {money(scoring.spent)} spent{held}"))
+    for node in scoring.budgets:
+        held = f", {money(node.held)} held" if node.held else ""
+        lines.append(_more(f"budget {plain(node.node, 120)}: {money(node.spent)} of {money(node.cap)} spent{held}"))
+    return lines
+
+
+def counted_retries(retries: int) -> str:
+    """ "1 retry", "3 retries"."""
+    return f"{retries:,} {'retry' if retries == 1 else 'retries'}"
+
+
+def _selection(selection: SelectionSummary) -> list[RenderableType]:
+    chosen = f"{counted(selection.size, 'frame')} by {plain(selection.strategy, 40)}, seed {selection.seed}"
+    return [
+        _done("selection", f"{chosen}, {short_digest(plain(selection.digest, 80))}"),
+        _more(plain(selection.manifest, 4096)),
+    ]
+
+
+def _quantization(quantization: QuantizationSummary) -> list[RenderableType]:
+    recipe = f"{plain(quantization.calibrator, 40)} over {counted(quantization.frames, 'frame')}"
+    kept = counted(len(quantization.float_layers), "layer") if quantization.float_layers else "no layer"
+    took = f"{duration(quantization.seconds)}, {duration(quantization.inference_seconds)} of it inference"
+    return [
+        _done("quantization", f"INT8 for {plain(quantization.target, 40)}, {recipe}"),
+        _more(f"{kept} left in float, {took}, peak {quantization.peak_rss_mib:,} MiB"),
+        _more(plain(quantization.model, 4096)),
+    ]
+
+
+def _done(stage: str, result: str) -> RenderableType:
+    return _line("✓ done", f"{stage}: {result}", "green")
+
+
+def _more(result: str, style: str = "") -> RenderableType:
+    return _line("", result, result_style=style)
+
+
+def _line(label: str, result: str, style: str = "", result_style: str = "") -> RenderableType:
+    """`result` beside the label, and still beside it where it is wrapped."""
+    row = Table.grid(padding=0)
+    row.add_column(width=_LABEL_CELLS, no_wrap=True)
+    row.add_column(overflow="fold")
+    row.add_row(Text(label, style=style), Text(result, style=result_style))
+    return row
