@@ -19,15 +19,7 @@ from calibtui.gateway.openai import ChatRequest
 from calibtui.gateway.transport import AiohttpTransport
 from calibtui.workspace.settings import KeySettings, ProviderSettings
 
-Answer = Callable[[web.Request, dict[str, Any]], Any]
 CANARY = "sk-canary-7Qd9xP2mZt4LwR8uYb3N"
-
-
-def completion(text: str = '{"difficulty": 40, "reasons": ["blur"]}', **more: Any) -> dict[str, Any]:
-    """A chat completion as OpenAI sends it; `more` replaces its top-level fields."""
-    choice = {"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": "stop"}
-    usage = {"prompt_tokens": 900, "completion_tokens": 20, "total_tokens": 920}
-    return {"id": "chatcmpl-1", "model": "judge-2026", "choices": [choice], "usage": usage, **more}
 
 
 @dataclass
@@ -53,7 +45,9 @@ class Scripted:
 
 @pytest.fixture
 async def scripted() -> AsyncIterator[Scripted]:
-    script = Scripted([lambda request, body: completion()])
+    choice = {"message": {"role": "assistant", "content": "{}"}, "finish_reason": "stop"}
+    usage = {"prompt_tokens": 900, "completion_tokens": 20}
+    script = Scripted([{"id": "chatcmpl-1", "model": "judge-2026", "choices": [choice], "usage": usage}])
     app = web.Application(client_max_size=32 << 20)
     app.router.add_post("/v1/chat/completions", script.handle)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
