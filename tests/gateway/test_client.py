@@ -219,8 +219,7 @@ async def test_an_exhausted_budget_ends_the_waits_of_others(scripted: Scripted, 
     scripted.answers = [error(500), error(402, "budget_exceeded")]
     caller = calling(scripted.url, retry=RetryPolicy(first_wait_s=600.0, longest_wait_s=600.0))
     waiting = asyncio.create_task(caller.complete(deadline_s=3600))
-    while len(scripted.bodies) < 1:
-        await asyncio.sleep(0.01)
+    await scripted.arrived.wait()
     with pytest.raises(BudgetExhaustedError):
         await caller.complete()
     with pytest.raises(BudgetExhaustedError):
@@ -303,8 +302,7 @@ async def test_a_cancelled_call_that_may_have_left_is_told_of_at_its_worst_case(
     scripted.answers = [hang]
     caller = calling(scripted.url)
     task = asyncio.create_task(caller.complete())
-    while not scripted.bodies:
-        await asyncio.sleep(0.01)
+    await scripted.arrived.wait()
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
