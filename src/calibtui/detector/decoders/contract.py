@@ -71,6 +71,8 @@ class Seen:
                 tables[name] = value[0]
             elif value.ndim == 2:
                 tables[name] = value
+            elif value.ndim == 4 and value.shape[2] == 1:  # boxes (1, N, 1, 4), as YOLOv4's exports have them
+                tables[name] = value[0, :, 0]
         return tables
 
 

@@ -22,12 +22,13 @@ from calibtui.detector.decoders.arithmetic import (
     softmax,
 )
 from calibtui.detector.decoders.contract import ARITHMETIC, DECLARED, PLAUSIBLE, Decoded, Outputs, Recognised, Seen
-from calibtui.detector.decoders.grids import strides_for
+from calibtui.detector.decoders.grids import on_pyramid
 from calibtui.detector.decoders.labelled import find_roles, read_labelled
 from calibtui.detector.decoders.recipes import IMAGENET, UNIT
 
 _TARGET_SIZES = "orig_target_sizes"
 _MOST_QUERIES = 3000
+_FINAL_BOXES, _FINAL_LOGITS = {"pred_boxes", "dets"}, {"logits", "pred_logits", "labels"}
 _BOX_WORDS = ("box", "dets", "coord")
 
 
@@ -115,7 +116,7 @@ def _together(seen: Seen) -> Recognised | None:
         if value.ndim != 3 or value.shape[2] < 5 or not 0 < value.shape[1] <= _MOST_QUERIES:
             continue
         rows = value[0]
-        on_grid = strides_for(len(rows), seen.size) is not None or strides_for(len(rows), seen.size, 3) is not None
+        on_grid = on_pyramid(len(rows), seen.size) or on_pyramid(len(rows), seen.size, 3)
         if (on_grid and not seen.metadata.rtdetr) or not are_normalised(rows[:, :4]) or rows[:, :4].min() < -0.5:
             continue
         if len(rows) < rows.shape[1] and not seen.metadata.rtdetr and not seen.named:
@@ -141,6 +142,8 @@ def _pair(seen: Seen) -> tuple[str, str] | None:
                 found.append((name, other))
     if len(found) > 1:
         found = [pair for pair in found if _says_box(pair[0]) and not _says_box(pair[1])]
+    if len(found) > 1:  # auxiliary outputs of Transformers' exports
+        found = [pair for pair in found if pair[0] in _FINAL_BOXES and pair[1] in _FINAL_LOGITS]
     return found[0] if len(found) == 1 and not _is_dense_ssd(tables, *found[0], seen) else None
 
 

@@ -35,6 +35,7 @@ class Columns:
 
 _YOLO = Columns(box=0, score=4, label=5, order="x1, y1, x2, y2, score, class")
 _YOLOV7 = Columns(box=1, score=6, label=5, order="image, x1, y1, x2, y2, class, score", image=0)
+_YOLO_NAS = Columns(box=1, score=5, label=6, order="image, x1, y1, x2, y2, score, class", image=0)
 _PADDLE = Columns(box=2, score=1, label=0, order="class, score, x1, y1, x2, y2")
 
 
@@ -92,8 +93,8 @@ def _columns(name: str, value: NDArray[Any], seen: Seen) -> Columns | None:
     if width == 6:
         tried = (_PADDLE, _YOLO) if _PADDLE_INPUTS & set(seen.extras) else (_YOLO, _PADDLE)
         return next((columns for columns in tried if _fits(rows, columns)), None)
-    if width == 7 and _fits(rows, _YOLOV7) and are_whole(rows[:, 0]):
-        return _YOLOV7
+    if width == 7 and are_whole(rows[:, 0]):
+        return next((columns for columns in (_YOLOV7, _YOLO_NAS) if _fits(rows, columns)), None)
     if width > 6 and seen.metadata.suppressed and _fits(rows, _YOLO):
         return _YOLO
     return None

@@ -22,6 +22,11 @@ def strides_for(count: int, size: tuple[int, int], per_cell: int = 1) -> tuple[i
     return next((s for s in STRIDE_SETS if cell_count(size, s) * per_cell == count), None)
 
 
+def on_pyramid(count: int, size: tuple[int, int], per_cell: int = 1) -> bool:
+    """`count` rows fit the grids of two strides or more: one grid alone is a square number, which much else can be."""
+    return len(strides_for(count, size, per_cell) or ()) > 1
+
+
 def cells(size: tuple[int, int], strides: tuple[int, ...]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Column and row (N, 2) and stride (N, 1) of every cell, float32, level by level and row by row."""
     places, steps = [], []

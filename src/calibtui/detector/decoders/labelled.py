@@ -63,6 +63,7 @@ def find_roles(seen: Seen) -> Roles | None:
         beside = {k: v for k, v in seen.outputs.items() if k != name and _is_vector(v, len(table)) and not _is_count(k)}
         labels = _labels(beside)
         rest = [key for key in beside if key != labels and beside[key].dtype.kind == "f"]
+        rest = [key for key in rest if _says_score(key)] or rest
         if labels is None:
             continue
         if table.shape[1] == 5 and not rest and are_probabilities(table[:, 4]):

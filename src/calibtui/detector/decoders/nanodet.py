@@ -141,6 +141,7 @@ def _in_one_table(seen: Seen) -> Recognised | None:
         )
         reader = DistributionReader(((name, name),), classes, seen.size, strides, (0.0, 0.0) if plus else (0.5, -0.5))
         certainty = DECLARED if classes == seen.names else ARITHMETIC if seen.names is None else PLAUSIBLE
+        certainty = certainty if len(strides) > 1 else PLAUSIBLE
         return Recognised("nanodet", reader, NANODET_PLUS if plus else NANODET, classes, (why,), certainty)
     return None
 

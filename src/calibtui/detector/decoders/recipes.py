@@ -35,6 +35,8 @@ NANODET_PLUS = _recipe(
 """NanoDet-Plus: its configurations set keep_ratio to false."""
 IMAGENET = _recipe(resize="stretch", mean=_IMAGENET_MEAN, std=_IMAGENET_STD)
 """DETR, RF-DETR, PicoDet and many SSDs: RGB with ImageNet's mean and deviation, stretched."""
+MMDETECTION = _recipe(align="top-left", mean=_IMAGENET_MEAN, std=_IMAGENET_STD, pad=0)
+"""MMDetection's usual pipeline: RGB with ImageNet's mean and deviation, letterboxed at the top left on black."""
 UNIT = _recipe(resize="stretch")
 """RT-DETR, D-FINE, torchvision (which normalises inside the graph): RGB / 255, stretched."""
 RAW_PIXELS = _recipe(resize="stretch", scale=1.0)

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from calibtui.detector.decoders.arithmetic import are_corners, are_normalised, are_probabilities
 from calibtui.detector.decoders.contract import ARITHMETIC, PLAUSIBLE, Decoded, Outputs, Recognised, Seen
 from calibtui.detector.decoders.labelled import Roles, find_roles, is_batched, labels_seen, read_labelled
-from calibtui.detector.decoders.recipes import IMAGENET, RAW_PIXELS, UNIT
+from calibtui.detector.decoders.recipes import IMAGENET, MMDETECTION, RAW_PIXELS, UNIT
 
 _TARGET_SIZES = "orig_target_sizes"
 
@@ -70,7 +70,8 @@ def recognise_ssd(seen: Seen) -> Recognised | None:
         "labels are counted from 0 because this decoder is named" if seen.named else _first_label(seen, roles)[1],
     )
     reader = read_labelled(seen, roles, 0)
-    return Recognised("ssd", reader, IMAGENET, seen.names, why, ARITHMETIC, suppressed=True)
+    recipe = MMDETECTION if roles.scores is None else IMAGENET
+    return Recognised("ssd", reader, recipe, seen.names, why, ARITHMETIC, suppressed=True)
 
 
 def _first_label(seen: Seen, roles: Roles) -> tuple[int, str]:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from calibtui.detector.decoders.arithmetic import are_probabilities, corners, rows_reaching
 from calibtui.detector.decoders.contract import ARITHMETIC, DECLARED, PLAUSIBLE, Decoded, Outputs, Recognised, Seen
-from calibtui.detector.decoders.grids import strides_for
+from calibtui.detector.decoders.grids import on_pyramid, strides_for
 from calibtui.detector.decoders.recipes import YOLO
 
 
@@ -57,7 +57,11 @@ def _claim(name: str, table: NDArray[Any], seen: Seen) -> Recognised | None:
     strides = strides_for(len(rows), seen.size)
     if strides is None and not (seen.named or (_declared(seen) and not rows_first)):
         return None
+    if len(rows) < columns and not (seen.named or _declared(seen)):
+        return None
     certainty = _certainty(rows_first, columns, seen)
+    if not on_pyramid(len(rows), seen.size) and certainty == ARITHMETIC:
+        certainty = PLAUSIBLE
     shape = "(1, N, 4 + C)" if rows_first else "(1, 4 + C, N)"
     cells = f", one for each cell at strides {'/'.join(map(str, strides))}" if strides else ""
     why = f"output {name!r} has {len(rows)} rows{cells}, of 4 box numbers and {classes} class scores, as {shape}"

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from calibtui.detector.decoders.arithmetic import are_probabilities, corners, rows_reaching, sigmoid
 from calibtui.detector.decoders.contract import ARITHMETIC, DECLARED, PLAUSIBLE, Decoded, Outputs, Recognised, Seen
-from calibtui.detector.decoders.grids import cells, strides_for
-from calibtui.detector.decoders.recipes import YOLOX
+from calibtui.detector.decoders.grids import cells, on_pyramid, strides_for
+from calibtui.detector.decoders.recipes import YOLO, YOLOX
 
 _COCO_ROW = 85
 _LARGEST_EXPONENT = 20.0
@@ -66,6 +66,9 @@ def recognise(seen: Seen) -> Recognised | None:
             f"{'still to be decoded on the grid' if raw else 'in input px'}, objectness and {classes} class scores"
         )
         reader = YoloxReader(name, classes, seen.size, strides if raw else (), logits)
+        if not raw and bool((rows[:, 4] == 1).all()):
+            said = "its objectness is 1 throughout, as YOLOv6 exports it, so frames are prepared as for YOLOv6"
+            return Recognised("yolox", reader, YOLO, classes, (why, said), ARITHMETIC)
         return Recognised("yolox", reader, YOLOX, classes, (why,), _certainty(rows, raw, logits, seen))
     return None
 
@@ -79,7 +82,7 @@ def _certainty(rows: NDArray[Any], raw: bool, logits: bool, seen: Seen) -> int:
     if logits:
         return PLAUSIBLE if raw else 0
     if raw and rows[:, 2:4].min() < 0:
-        return ARITHMETIC
+        return ARITHMETIC if on_pyramid(len(rows), seen.size) else PLAUSIBLE
     if seen.names is not None:
         return DECLARED if rows.shape[1] == 5 + seen.names else 0
     return ARITHMETIC if rows.shape[1] == _COCO_ROW else PLAUSIBLE
