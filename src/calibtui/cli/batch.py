@@ -63,7 +63,8 @@ def _show(summary: RunSummary) -> None:
     from calibtui.report.terminal import comparison_table, stage_lines
 
     console = Console(highlight=False)
-    console.print(stage_lines(summary))
+    for line in stage_lines(summary):
+        console.print(line)
     if summary.evaluation is not None:
         console.print(comparison_table(summary))
 

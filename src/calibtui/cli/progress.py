@@ -44,7 +44,7 @@ class _PlainLines:
 def _bar() -> Iterator[OnProgress]:
     from rich.console import Console
     from rich.markup import escape
-    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeRemainingColumn
     from rich.progress import Progress as Bars
 
     columns = (
@@ -55,7 +55,7 @@ def _bar() -> Iterator[OnProgress]:
         TextColumn("{task.fields[note]}"),
     )
     with Bars(*columns, console=Console(stderr=True), transient=True, refresh_per_second=4) as bars:
-        tasks: dict[str, object] = {}
+        tasks: dict[str, TaskID] = {}
 
         def on_progress(progress: Progress) -> None:
             note = escape(printable(progress.note))
@@ -64,7 +64,6 @@ def _bar() -> Iterator[OnProgress]:
                     bars.remove_task(task)
                 tasks.clear()
                 tasks[progress.stage] = bars.add_task(progress.stage, total=None, note=note)
-            task = tasks[progress.stage]
-            bars.update(task, completed=progress.done, total=progress.total or None, note=note)  # type: ignore[arg-type]
+            bars.update(tasks[progress.stage], completed=progress.done, total=progress.total or None, note=note)
 
         yield on_progress

@@ -68,7 +68,7 @@ class Detector:
                 f"{len(names)} class names are given, but {self.path} tells {len(self.classes)} apart.",
                 "Correct model.classes or the annotations.",
             )
-        return replace(self, layout=replace(self.layout, classes=names))
+        return replace(self, layout=replace(self.layout, classes=names, named=True))
 
     @property
     def classes(self) -> tuple[str, ...]:

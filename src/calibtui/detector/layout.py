@@ -33,7 +33,7 @@ class Layout:
     """Everything that turns a frame into detections, but the weights.
 
     `decoder`: its name. `input`: no field of it is None. `classes`: () where the model can't say how many it has and
-    nobody named them. `why`: sentences on how each part was found. `suppressed`: the outputs are final, so no
+    nobody named them; `named` is whether they have names of their own. `why`: sentences on how each part was found. `suppressed`: the outputs are final, so no
     suppression of ours. `reader`: reads the outputs.
     """
 
@@ -43,6 +43,7 @@ class Layout:
     why: tuple[str, ...]
     suppressed: bool
     reader: Reader
+    named: bool = False
 
 
 def detect_layout(
@@ -86,6 +87,7 @@ def detect_layout(
         why=(*claim.why, size_why, _recipe_why(claim, inputs), source, *metadata.notes),
         suppressed=claim.suppressed,
         reader=claim.reader,
+        named=given is not None,
     )
 
 

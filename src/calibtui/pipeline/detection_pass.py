@@ -5,13 +5,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from calibtui.core.boxes import Detections
+from calibtui.core.digests import digest_of
 from calibtui.core.files import written_whole
 from calibtui.detector.detector import Detector
 from calibtui.detector.preparation import Placement
@@ -33,6 +34,12 @@ class DetectionPass:
     seconds: float
     inference_seconds: float
     ms_per_frame: float
+
+
+def layout_digest(detector: Detector) -> str:
+    """Of everything besides the model's file and the settings of suppression that detections depend on."""
+    layout = detector.layout
+    return digest_of({"decoder": layout.decoder, "input": asdict(layout.input), "classes": layout.classes})
 
 
 def detect_all(context: Context, detector: Detector, frames: Sequence[EvaluationFrame], name: str) -> DetectionPass:

@@ -11,7 +11,7 @@ from calibtui.detector.detector import Detector
 from calibtui.evaluation.bootstrap import Drop, drop_in_words, paired_drop
 from calibtui.evaluation.coco import Matches, MeanAP, match, mean_ap
 from calibtui.pipeline.context import Context
-from calibtui.pipeline.detection_pass import DetectionPass, detect_all, load_pass, save_pass
+from calibtui.pipeline.detection_pass import DetectionPass, detect_all, layout_digest, load_pass, save_pass
 from calibtui.pipeline.evaluation_set import EvaluationSet, load_evaluation_set, refuse_overlap
 from calibtui.pipeline.quantize_stage import Int8Model
 from calibtui.store.artifacts import EvaluationRow
@@ -57,11 +57,12 @@ def _detections(
             "model": model_digest,
             "arithmetic": arithmetic,
             "frames": evaluation.digest,
-            "layout": detector.layout.identity(),
+            "layout": layout_digest(detector),
             "decoding": [settings.score_min, settings.nms_iou, settings.max_detections],
         }
     )
-    known = context.store.artifacts.evaluation(key)
+    # What a decoder of the user's own computes can change without its name changing.
+    known = None if ":" in detector.layout.decoder else context.store.artifacts.evaluation(key)
     stored = load_pass(context.state / known.detections) if known else None
     if stored is not None and len(stored.detections) == len(evaluation.frames):
         return stored

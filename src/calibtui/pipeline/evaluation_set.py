@@ -43,7 +43,7 @@ def load_evaluation_set(context: Context, detector: Detector) -> EvaluationSet:
     rows = context.store.frames.usable("evaluation", unique=False)
     for uri, reason in context.store.frames.unreadable("evaluation"):
         context.note(f"The evaluation frame {uri} is left out: {reason}")
-    named = detector.classes if detector.layout.classes_known else None
+    named = detector.classes if detector.layout.named else None
     annotations = load_annotations(
         settings.annotations,
         context.root,
@@ -91,7 +91,7 @@ def _agreed_classes(where: str, detector: Detector, annotated: Sequence[str]) ->
             f"{where} has {len(annotated)} classes, the model has {len(detector.classes)}.",
             "Write the model's class names in [model] classes, in the order of its outputs.",
         )
-    if detector.layout.classes_known:
+    if detector.layout.named:
         return detector.classes
     return (*annotated, *detector.classes[len(annotated) :])
 

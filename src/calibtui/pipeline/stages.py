@@ -99,7 +99,8 @@ class StageRunner:
             newest = self._context.store.artifacts.newest_set()
             if newest is None:
                 raise ConfigurationError(
-                    f"{self._context.root} has no calibration set yet.", "Run `calibtui select` or `calibtui --batch` first."
+                    f"{self._context.root} has no calibration set yet.",
+                    "Run `calibtui select` or `calibtui --batch` first.",
                 )
             self._manifest = read_manifest(Path(self._context.state / newest))
         return self._manifest

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict
 
+import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from calibtui.core.scores import CallRecord, FailedScore, Score, ScoreKey
 from calibtui.store.table import Table, bulk
@@ -83,6 +85,14 @@ class ScoreTable(Table):
         where = "" if run is None else "WHERE run = ?"
         rows = self._rows(f"SELECT coalesce(sum(cost_micro_eur), 0) FROM calls {where}", [] if run is None else [run])
         return int(rows[0][0])
+
+    def difficulties(self, prompt: str | None, models: Sequence[str]) -> NDArray[np.float64]:
+        """(N,) difficulties that these models gave under that prompt, one a frame and pass."""
+        answered = pa.table({"answered_model": pa.array(list(models), pa.string())})
+        asked = pa.table({"prompt": pa.array([prompt], pa.string())})
+        sql = "SELECT difficulty FROM scores SEMI JOIN answered USING (answered_model) SEMI JOIN asked USING (prompt)"
+        values: NDArray[np.float64] = self._arrow(sql, answered=answered, asked=asked)["difficulty"].to_numpy()
+        return values
 
     def count(self) -> int:
         """Stored scores of all judges together."""

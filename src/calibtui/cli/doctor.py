@@ -1,0 +1,26 @@
+"""`calibtui doctor`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+from calibtui.cli.outcome import printable
+from calibtui.pipeline.doctor import examine
+
+MARKS = {"ok": "✓", "warning": "!", "problem": "✗"}
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """2 where something would keep a run from working, else 0."""
+    checks = examine(Path(arguments.dir))
+    bad = any(check.state == "problem" for check in checks)
+    if arguments.json:
+        print(json.dumps({"schema": 1, "ok": not bad, "checks": [asdict(check) for check in checks]}))
+    else:
+        for check in checks:
+            said = check.said.replace("\n", "\n" + " " * 23)
+            print(printable(f"{MARKS[check.state]} {check.state:<8} {check.what:<10}  {said}"))
+    return 2 if bad else 0

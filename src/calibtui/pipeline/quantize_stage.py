@@ -1,0 +1,170 @@
+"""The INT8 model: statistics of the calibration set, ranges from them, Q/DQ by the target's scheme."""
+
+from __future__ import annotations
+
+import resource
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from calibtui.core.digests import digest_of, file_digest
+from calibtui.core.errors import ConfigurationError
+from calibtui.core.summary import QuantizationSummary
+from calibtui.detector.detector import Detector
+from calibtui.pipeline.calibration import Calibrated, CalibrationFrame, calibrate
+from calibtui.pipeline.context import Context, workers
+from calibtui.pipeline.detection_pass import layout_digest
+from calibtui.quantization.collector import Calibrator
+from calibtui.quantization.cpu import cpu_features
+from calibtui.quantization.prepare import PreparedModel, prepare_model
+from calibtui.quantization.presets import preset
+from calibtui.quantization.provenance import Provenance, versions
+from calibtui.quantization.quantize import quantize
+from calibtui.quantization.ranges import ranges
+from calibtui.quantization.schemes import Scheme
+from calibtui.quantization.tensors import tensors_to_observe
+from calibtui.store.artifacts import ModelRow
+
+PRECISE = ("session.x64quantprecision", "1")
+
+
+@dataclass(frozen=True, slots=True)
+class Int8Model:
+    """The INT8 model of a set and how it is run to judge it: see `open_session` for `simulate` and `precise`."""
+
+    path: Path
+    digest: str
+    simulate: bool
+    precise: bool
+    calibration_digests: frozenset[str]
+    record: Mapping[str, Any]
+    summary: QuantizationSummary
+
+    @property
+    def arithmetic(self) -> str:
+        """What besides the file decides what comes out."""
+        return f"simulate={self.simulate} precise={self.precise}"
+
+
+def quantize_model(context: Context, detector: Detector, manifest: Mapping[str, Any]) -> Int8Model:
+    """Makes the INT8 model of the set, or takes the one that was made of exactly the same."""
+    scheme = _scheme(context)
+    key = _key(context, detector, manifest, scheme)
+    known = _known(context, key, manifest, scheme)
+    if known is not None:
+        return known
+    started = time.monotonic()
+    context.tell("quantize", 0, manifest["size"], "preparing the model")
+    prepared = prepared_model(context, detector)
+    calibrated = _statistics(context, detector, manifest, scheme, prepared)
+    settings = context.settings.quantization
+    context.tell("quantize", manifest["size"], manifest["size"], f"ranges by {settings.calibrator}")
+    found = ranges(calibrated.statistics, settings.calibrator, percentile=settings.percentile, scheme=scheme)
+    options = {"percentile": settings.percentile} if settings.calibrator == "percentile" else {}
+    target = context.state / "models" / f"{detector.path.stem}.{key[:12]}.int8.onnx"
+    provenance = Provenance(manifest["digest"], settings.calibrator, manifest["size"], options)
+    made = quantize(prepared, found, scheme, target, provenance=provenance)
+    record = {
+        "target": scheme.target,
+        "calibrator": settings.calibrator,
+        "frames": manifest["size"],
+        "seconds": time.monotonic() - started,
+        "inference_seconds": calibrated.inference_seconds,
+        "peak_rss_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
+        "float_layers": sorted(made.in_float),
+        "why": [*scheme.why, *prepared.notes],
+        "versions": versions(),
+    }
+    row = ModelRow(key, "int8", made.digest, target.relative_to(context.state).as_posix(), record)
+    context.store.artifacts.add_model(row, context.run)
+    return _int8(context, row, manifest, scheme)
+
+
+def int8_of(context: Context, detector: Detector, manifest: Mapping[str, Any]) -> Int8Model:
+    """The INT8 model that was made of the set. Raises ConfigurationError where it is not there."""
+    scheme = _scheme(context)
+    known = _known(context, _key(context, detector, manifest, scheme), manifest, scheme)
+    if known is None:
+        raise ConfigurationError(
+            f"{context.root} has no INT8 model of the newest set and these settings.", "Run `calibtui quantize` first."
+        )
+    return known
+
+
+def prepared_model(context: Context, detector: Detector) -> PreparedModel:
+    """The float model made fit for quantization, kept in the state directory."""
+    return prepare_model(detector.path, context.state / "models" / f"{detector.path.stem}.prepared.onnx")
+
+
+def set_frames(context: Context, manifest: Mapping[str, Any]) -> list[CalibrationFrame]:
+    """The set's frames in the manifest's order."""
+    return [CalibrationFrame(each["uri"], context.path_of(each["uri"]), each["digest"]) for each in manifest["frames"]]
+
+
+def _scheme(context: Context) -> Scheme:
+    settings = context.settings.quantization
+    return preset(settings.target, settings, cpu_features())
+
+
+def _key(context: Context, detector: Detector, manifest: Mapping[str, Any], scheme: Scheme) -> str:
+    settings = context.settings.quantization
+    return digest_of(
+        {
+            "model": file_digest(detector.path),
+            "layout": layout_digest(detector),
+            "set": manifest["digest"],
+            "calibrator": settings.calibrator,
+            "percentile": settings.percentile if settings.calibrator == "percentile" else None,
+            "scheme": scheme.describe(),
+            "versions": versions(),
+        }
+    )
+
+
+def _statistics(
+    context: Context, detector: Detector, manifest: Mapping[str, Any], scheme: Scheme, prepared: PreparedModel
+) -> Calibrated:
+    tensors = tensors_to_observe(prepared, scheme)
+    histograms = context.settings.quantization.calibrator != "minmax"
+    calibrator = Calibrator(prepared, tensors, histograms=histograms, threads=workers())
+    name = digest_of([prepared.digest, layout_digest(detector), manifest["digest"], list(tensors), histograms])
+    saved = context.state / "calibration" / f"{name[:16]}.npz"
+    return calibrate(context, calibrator, detector, set_frames(context, manifest), saved)
+
+
+def _known(context: Context, key: str, manifest: Mapping[str, Any], scheme: Scheme) -> Int8Model | None:
+    """The stored model, where its file is still the one that was written."""
+    row = context.store.artifacts.model(key)
+    if row is None:
+        return None
+    path = context.state / row.path
+    if not path.is_file() or file_digest(path) != row.digest:
+        return None
+    context.store.artifacts.add_model(row, context.run)
+    return _int8(context, row, manifest, scheme)
+
+
+def _int8(context: Context, row: ModelRow, manifest: Mapping[str, Any], scheme: Scheme) -> Int8Model:
+    path = context.state / row.path
+    if scheme.simulate:
+        context.note(
+            f"The INT8 model for {scheme.target} is judged by simulation in float on this machine: its accuracy is the "
+            "target's, its speed is not."
+        )
+    summary = QuantizationSummary(
+        model=str(path),
+        **{name: row.record[name] for name in ("target", "calibrator", "frames", "seconds", "inference_seconds")},
+        peak_rss_mib=row.record["peak_rss_mib"],
+        float_layers=tuple(row.record["float_layers"]),
+    )
+    return Int8Model(
+        path=path,
+        digest=row.digest,
+        simulate=scheme.simulate,
+        precise=PRECISE in scheme.session_config,
+        calibration_digests=frozenset(frame["digest"] for frame in manifest["frames"]),
+        record=row.record,
+        summary=summary,
+    )
