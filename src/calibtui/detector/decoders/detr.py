@@ -112,6 +112,8 @@ def _apart(seen: Seen) -> Recognised | None:
 
 def _together(seen: Seen) -> Recognised | None:
     """One table of rows cx, cy, w, h, scores, all in [0, 1], and not on a grid."""
+    if len(seen.tables()) > 1 and not (seen.named or seen.metadata.rtdetr):
+        return None
     for name, value in seen.outputs.items():
         if value.ndim != 3 or value.shape[2] < 5 or not 0 < value.shape[1] <= _MOST_QUERIES:
             continue
