@@ -19,6 +19,7 @@ from calibtui.workspace.reading import did_you_mean
 from calibtui.workspace.settings import BudgetSettings
 
 WARN_AT_PERCENT = (50, 80, 95)
+CLOCK_BEHIND_S = 60.0
 NOT_BEGUN = Period(0.0, 0.0)
 
 
@@ -42,20 +43,18 @@ class Node:
         """What no reply still to come can give back."""
         return self.spent + self.lost
 
-    def enter(self, now: float) -> bool:
-        """Begins the period of `now` where the last one is over, with nothing spent; whether it did."""
-        if now < self.period.ends_at:
-            return False
-        self.period = period_at(now, self.kind, self.zone)
-        self.spent = self.held = self.lost = 0
-        self.warned.clear()
-        return True
+    def enter(self, now: float) -> None:
+        """Begins the period of `now`, with nothing spent, where the last one is over."""
+        if now >= self.period.ends_at:
+            self.period = period_at(now, self.kind, self.zone)
+            self.spent = self.held = self.lost = 0
+            self.warned = set()
 
     def crossed(self) -> list[int]:
         """The percentages of the cap that are reached and not yet warned of; they count as warned from now on."""
         reached = {p for p in WARN_AT_PERCENT if self.cap and self.certain * 100 >= self.cap * p}
         new = sorted(reached - self.warned)
-        self.warned = reached
+        self.warned |= reached
         return new
 
 
@@ -67,27 +66,32 @@ class Refusal:
     worst_case: int
     final: bool
 
-    def error(self, now: float) -> BudgetExhaustedError:
+    def error(self, behind_s: float = 0.0) -> BudgetExhaustedError:
+        """`behind_s`: how far the machine's clock is behind the newest call in the ledger, s."""
         node = self.node
         lost = f" and {written(node.lost)} counted for calls that a crash left open" if node.lost else ""
         each = "" if node.kind == "none" else f" a {node.kind}"
         message = (
             f"The budget {node.name} is exhausted: of {written(node.cap)} EUR{each}, {written(node.spent)} are spent, "
-            f"{written(node.held)} held for calls in flight{lost}, and the next call may cost {written(self.worst_case)}."
+            f"{written(node.held)} held for calls in flight{lost}, "
+            f"and the next call may cost {written(self.worst_case)}."
         )
         ways = [f"raise it with `calibtui budget set {node.name} EUR`"]
         if node.lost:
             ways.append("settle what the crash left with `calibtui budget reconcile`")
-        if node.period.ends_at > now and node.kind != "none":
+        if node.kind != "none":
             ways.append(f"wait for its next {node.kind}, which begins {_moment(node)}")
         text = ", or ".join(ways)
-        return BudgetExhaustedError(
-            message, f"{text[0].upper()}{text[1:]}; everything so far is kept, and the same command resumes."
-        )
+        hint = f"{text[0].upper()}{text[1:]}; everything so far is kept, and the same command resumes."
+        if behind_s > CLOCK_BEHIND_S:
+            hint += (
+                f" This machine's clock is {behind_s:,.0f} s behind the newest call, so its period goes on: check it."
+            )
+        return BudgetExhaustedError(message, hint)
 
 
 class BudgetTree:
-    """Every method but `from_settings` works on the state it is given: whoever owns the tree owns the money."""
+    """The declared nodes, their paths and the users who are charged to them."""
 
     def __init__(self, nodes: Mapping[str, Node], users: Mapping[str, str]) -> None:
         self._nodes = dict(nodes)
