@@ -10,6 +10,7 @@ from calibtui.report.comparison import ApRow, class_rows, most_changed, overall_
 from calibtui.report.data import ReportData
 from calibtui.report.figures import ap_points, file_size, milliseconds, signed_points, times
 from calibtui.report.markup import Markup, el, joined
+from calibtui.report.verdict import verdict_of
 
 CLASSES_LISTED = 1500
 
@@ -24,7 +25,7 @@ def accuracy_sections(data: ReportData) -> Markup | None:
         el("h2", "Accuracy"),
         el("p", f"Average precision in points (0 to 100), on {evaluation.frames:,} evaluation frames.", class_="lead"),
         _legend(),
-        _ap_table("All classes", overall_rows(evaluation), emphasised=1),
+        _ap_table("All classes", overall_rows(evaluation), verdict_of(evaluation).measured, emphasised=1),
     )
     return joined((overall, _classes(data, evaluation), _files_and_speed(data, evaluation)))
 
@@ -40,7 +41,13 @@ def _classes(data: ReportData, evaluation: EvaluationSummary) -> Markup | None:
     )
     hidden = len(rows) - len(shown)
     more = el("p", f"… and {hidden:,} classes that changed less.", class_="more") if hidden else None
-    return el("section", el("h2", "By class"), el("p", words, class_="lead"), _ap_table("Class", shown), more)
+    return el(
+        "section",
+        el("h2", "By class"),
+        el("p", words, class_="lead"),
+        _ap_table("Class", shown, verdict_of(evaluation).measured),
+        more,
+    )
 
 
 def _legend() -> Markup:
@@ -51,28 +58,29 @@ def _legend() -> Markup:
     return el("div", key("f", "float, upper bar"), key("q", "INT8, lower bar"), class_="legend")
 
 
-def _ap_table(first: str, rows: Sequence[ApRow], emphasised: int = 0) -> Markup:
-    headings = el("tr", [el("th", name, scope="col") for name in (first, "Float", "INT8", "Change", "0 to 100")])
-    body = [_ap_row(row, index < emphasised) for index, row in enumerate(rows)]
+def _ap_table(first: str, rows: Sequence[ApRow], coloured: bool, emphasised: int = 0) -> Markup:
+    named = [el("th", name, scope="col") for name in (first, "Float", "INT8", "Change")]
+    headings = el("tr", named, el("th", "0 to 100", scope="col", class_="scale"))
+    body = [_ap_row(row, coloured, index < emphasised) for index, row in enumerate(rows)]
     return el("div", el("table", el("thead", headings), el("tbody", joined(body))), class_="wide")
 
 
-def _ap_row(row: ApRow, emphasised: bool) -> Markup:
+def _ap_row(row: ApRow, coloured: bool, emphasised: bool) -> Markup:
     return el(
         "tr",
         el("th", row.name, scope="row"),
         el("td", ap_points(row.reference)),
         el("td", ap_points(row.int8)),
-        el("td", _change(row.change)),
+        el("td", _change(row.change, coloured)),
         el("td", _bars(row), class_="bars"),
         class_="first" if emphasised else None,
     )
 
 
-def _change(points: float) -> Markup:
+def _change(points: float, coloured: bool) -> Markup:
     written = signed_points(points)
     glyph, state = {"−": ("▼", "worse"), "+": ("▲", "better")}.get(written[0], ("", None))
-    return el("span", f"{glyph} {written}".strip(), class_=state)
+    return el("span", f"{glyph} {written}".strip(), class_=state if coloured else None)
 
 
 def _bars(row: ApRow) -> Markup | None:

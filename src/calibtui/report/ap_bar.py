@@ -1,4 +1,4 @@
-"""A bar of block characters that shows two APs at once, readable without colour."""
+"""A bar of line characters that shows two APs at once, readable without colour."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from rich.console import Console, ConsoleOptions, RenderResult
 from rich.measure import Measurement
 from rich.text import Text
 
-KEPT, LOST, GAINED = "█", "░", "▒"
+KEPT, LOST, GAINED = "━", "┄", "═"
 _ROOM_FOR_FIGURES = 54
 """Cells of a row that the name and the figures take before a bar may grow."""
-_EIGHTHS = ("", "▏", "▎", "▍", "▌", "▋", "▊", "▉")
 
 
 class ApBar:
-    """Solid up to what both models reach, then light shade for what INT8 lost or medium shade for what it gained.
+    """A heavy line up to what both models reach, then a dashed one for what INT8 lost or a double one for what it
+    gained.
 
     `reference` and `int8` are fractions in [0, 1]; nothing is drawn where either is NaN. It takes the width it is
     given, `narrowest` to `widest` cells.
@@ -35,16 +35,13 @@ class ApBar:
         return Measurement(self.narrowest, min(self.widest, max(self.narrowest, beside)))
 
     def text(self, width: int) -> Text:
-        """The bar on a scale where an AP of 1 is `width` cells."""
+        """The bar on a scale where an AP of 1 is `width` cells, in whole cells: a change below one may not show."""
         if math.isnan(self.reference) or math.isnan(self.int8):
             return Text("")
-        kept = width * _clamped(min(self.reference, self.int8))
-        reached = round(width * _clamped(max(self.reference, self.int8)))
-        lost = self.int8 < self.reference
-        # Half a cell is rounded away where a shade follows: an eighth block beside a shade looks torn.
-        solid = KEPT * round(kept) if reached > round(kept) else KEPT * int(kept) + _EIGHTHS[int(kept % 1 * 8)]
-        shade = (LOST if lost else GAINED) * (reached - round(kept))
-        return Text.assemble((solid, "cyan"), (shade, "red" if lost else "green"))
+        kept = round(width * _clamped(min(self.reference, self.int8)))
+        more = round(width * _clamped(max(self.reference, self.int8))) - kept
+        change = (LOST * more, "red") if self.int8 < self.reference else (GAINED * more, "green")
+        return Text.assemble((KEPT * kept, "cyan"), change)
 
 
 def _clamped(fraction: float) -> float:

@@ -86,7 +86,7 @@ def _set_card(frame: SetFrame) -> Markup:
         _picture(frame.path),
         el(
             "figcaption",
-            el("span", f"{difficulty(frame.difficulty)}", _gauge(frame.difficulty), class_="score"),
+            _score(frame.difficulty),
             el("span", f"{reasons}, and {hidden} more" if hidden > 0 else reasons, class_="reasons")
             if reasons
             else None,
@@ -108,10 +108,10 @@ def _lost_card(frame: LostFrame) -> Markup:
     )
 
 
-def _gauge(value: float | None) -> Markup | None:
+def _score(value: float | None) -> Markup:
     if value is None or not math.isfinite(value):
-        return None
-    return el(
+        return el("span", el("b", "not scored"), class_="score")
+    gauge = el(
         "svg",
         el("rect", width=100, height=4, class_="track"),
         el("rect", width=100 * min(1.0, max(0.0, value)), height=4, class_="q"),
@@ -119,6 +119,7 @@ def _gauge(value: float | None) -> Markup | None:
         preserveAspectRatio="none",
         aria_hidden="true",
     )
+    return el("span", el("b", "difficulty "), difficulty(value), gauge, class_="score")
 
 
 def _picture(path: Path) -> Markup:

@@ -26,7 +26,8 @@ _STOPPED = {
 
 
 def stage_lines(summary: RunSummary) -> tuple[RenderableType, ...]:
-    """The result of every stage that ran, in order, then the notes; each to be printed on a line of its own."""
+    """The result of every stage that ran, in order, then the notes where no comparison follows that bears them;
+    each to be printed on a line of its own."""
     lines: list[RenderableType] = []
     if summary.pool is not None:
         lines += _pool(summary.pool)
@@ -36,7 +37,8 @@ def stage_lines(summary: RunSummary) -> tuple[RenderableType, ...]:
         lines += _selection(summary.selection)
     if summary.quantization is not None:
         lines += _quantization(summary.quantization)
-    lines += [_line("! note", plain(note), "yellow") for note in summary.notes]
+    if summary.evaluation is None:
+        lines += [_line("! note", plain(note), "yellow") for note in summary.notes]
     return tuple(lines)
 
 

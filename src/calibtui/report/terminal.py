@@ -59,6 +59,7 @@ def comparison_table(summary: RunSummary) -> RenderableType:
         _headline(evaluation),
         Text(),
         _accuracy(evaluation),
+        Text(),
         _legend(),
         Text(),
         _files_and_speed(evaluation),
@@ -81,24 +82,26 @@ def _accuracy(evaluation: EvaluationSummary) -> RenderableType:
     for heading in ("Float", "INT8", "Change"):
         table.add_column(heading, justify="right", no_wrap=True, min_width=6)
     table.add_column("0 to 100", no_wrap=True)
+    coloured = verdict_of(evaluation).measured
     for row in overall_rows(evaluation):
-        _add(table, row, "bold" if row.name.startswith("mAP 50–95") else "")
+        _add(table, row, coloured)
     rows = class_rows(evaluation)
     shown = rows if len(rows) <= CLASSES_LISTED_ALL else most_changed(rows, CLASSES_LISTED)
     if shown:
         table.add_section()
     for row in shown:
-        _add(table, row)
+        _add(table, row, coloured)
     hidden = len(rows) - len(shown)
-    return Group(table, Text(f"… and {hidden:,} more, see report.html", style="italic")) if hidden else table
+    where = ", see report.html" if evaluation.report else ""
+    return Group(table, Text(f"… and {hidden:,} more{where}", style="italic")) if hidden else table
 
 
-def _add(table: Table, row: ApRow, style: str = "") -> None:
+def _add(table: Table, row: ApRow, coloured: bool) -> None:
     table.add_row(
-        Text(plain(row.name, 120), style=style),
-        Text(ap_points(row.reference), style=style),
-        Text(ap_points(row.int8), style=style),
-        Text(signed_points(row.change), style=_change_style(row.change)),
+        Text(plain(row.name, 120)),
+        ap_points(row.reference),
+        ap_points(row.int8),
+        Text(signed_points(row.change), style=_change_style(row.change) if coloured else ""),
         ApBar(row.reference, row.int8),
     )
 

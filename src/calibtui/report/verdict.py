@@ -23,6 +23,11 @@ class Verdict:
     sentence: str
     detail: str
 
+    @property
+    def measured(self) -> bool:
+        """Whether a difference was found: only then do single changes take a colour, which would claim one."""
+        return self.state in ("worse", "better")
+
 
 _SIGNS: dict[State, tuple[str, str]] = {
     "worse": ("▼", "worse"),
@@ -55,7 +60,7 @@ def _detail(evaluation: EvaluationSummary) -> str:
     frames = counted(evaluation.frames, "evaluation frame")
     if math.isnan(evaluation.drop):
         return f"The change in mAP could not be measured on {frames}."
-    change = f"mAP changes by {signed_points(-evaluation.drop)} points"
+    change = f"mAP {signed_points(-evaluation.drop)} points"
     if math.isnan(evaluation.low) or math.isnan(evaluation.high):
         return f"{change} on {frames}; without an interval, nobody can say how much of it is chance."
     return f"{change}, 95 % interval {span(-evaluation.high, -evaluation.low)}, on {frames}."
