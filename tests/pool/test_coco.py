@@ -89,6 +89,7 @@ def with_annotation(**changes: Any) -> dict[str, Any]:
         ({"bbox": ["1", 2, 3, 4]}, "bbox"),
         ({"bbox": None}, "bbox"),
         ({"area": -5}, "the area -5"),
+        ({"area": float("nan")}, "not finite"),
         ({"category_id": 5}, "not in categories"),
         ({"image_id": 8}, "doesn't list that image"),
     ],

@@ -118,6 +118,13 @@ def test_the_first_frame_of_an_animation_is_the_frame(tmp_path: Path) -> None:
         assert open_rgb(tmp_path / name)[8, 8, 0] > 200
 
 
+def test_a_multi_picture_jpeg_is_a_jpeg_and_drafts_like_one(tmp_path: Path, paint: Callable[..., Image.Image]) -> None:
+    path = tmp_path / "stereo.jpg"
+    paint(640, 480).save(path, "MPO", save_all=True, append_images=[paint(640, 480, 1)])
+    assert open_rgb(path).shape == (480, 640, 3)
+    assert open_rgb(path, at_most=(320, 320)).shape == (240, 320, 3)
+
+
 @pytest.mark.parametrize("at_most", [(768, 768), (640, 640), (100, 100), (5000, 5000), (200, 1000)])
 def test_a_draft_is_never_smaller_than_what_fits(photo: Callable[..., Path], at_most: tuple[int, int]) -> None:
     path = photo("a.jpg", 1920, 1080)

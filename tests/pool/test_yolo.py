@@ -56,6 +56,7 @@ def test_rounding_over_the_edge_is_clipped(tmp_path: Path) -> None:
         ("0 0.5 0.5 0.1 0.1 0.99", "6 numbers"),
         ("dog 0.5 0.5 0.1 0.1", "not numbers"),
         ("-1 0.5 0.5 0.1 0.1", "class -1"),
+        ("99999999999 0.5 0.5 0.1 0.1", "class 99999999999"),
     ],
 )
 def test_a_malformed_line_is_named_by_file_and_number(tmp_path: Path, line: str, said: str) -> None:

@@ -160,8 +160,8 @@ def _name_the_annotation(path: Path, data: bytes) -> None:
     for place, annotation in enumerate(annotations):
         try:
             one = msgspec.convert(annotation, _Annotation)
-            box_is_finite = all(map(math.isfinite, one.bbox))
-            problem = "" if box_is_finite else "its bbox holds a number that is not finite"
+            finite = all(map(math.isfinite, (*one.bbox, one.area or 0)))
+            problem = "" if finite else "its bbox or area holds a number that is not finite"
         except (msgspec.MsgspecError, OverflowError) as error:
             problem = str(error)
         if problem:

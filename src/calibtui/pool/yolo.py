@@ -15,6 +15,8 @@ from calibtui.pool.label_files import read_label
 
 SizeOf = Callable[[str], tuple[int, int] | None]
 Row = tuple[int, Corners]
+CLASS_LIMIT = 65_536
+"""Class numbers from here on are taken for damage, so that a stray number can't ask for memory without bound."""
 _ROUNDING = 0.002
 """How far over its frame a share may reach before it counts as wrong rather than rounded."""
 
@@ -70,7 +72,7 @@ def _row(path: Path, number: int, words: list[str]) -> Row:
         index, shares = int(words[0]), [float(word) for word in words[1:]]
     except ValueError as error:
         raise AnnotationError(f"{path}, line {number}: not numbers: {' '.join(words)[:60]!r}.", _FORM) from error
-    if index < 0 or not (len(shares) == 4 or (len(shares) >= 6 and len(shares) % 2 == 0)):
+    if not 0 <= index < CLASS_LIMIT or not (len(shares) == 4 or (len(shares) >= 6 and len(shares) % 2 == 0)):
         raise AnnotationError(f"{path}, line {number}: {len(words)} numbers, class {index}.", _FORM)
     wrong = next((share for share in shares if not -_ROUNDING <= share <= 1 + _ROUNDING), None)
     if wrong is not None:
