@@ -75,9 +75,9 @@ class CallRecord:
     """A request to a judge that cost money, or may have: its reply came, or got lost after the request may have left.
 
     `digest`: of the frame. `status`: "ok", or the class of what went wrong ("rate_limit", "upstream", "unreadable", …).
-    `attempts`: requests sent for the frame since its previous record, this one included; their sum is all traffic. Tokens
-    are the reply's own where `measured`, else the worst case. `cost_micro_eur` is at the price configured when the call
-    was made; `latency_ms` of the last attempt alone; `at` is UTC seconds since the epoch, when it ended.
+    `attempts`: requests sent for the frame since its previous record, this one included; their sum is all traffic.
+    Tokens are the reply's own where `measured`, else the worst case. `cost_micro_eur` is at the price configured when
+    the call was made; `latency_ms` of the last attempt alone; `at` is UTC seconds since the epoch, when it ended.
     """
 
     call_id: str

@@ -12,7 +12,6 @@ may be the top of one scale or nearly the bottom of the other, is refused.
 from __future__ import annotations
 
 import json
-import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -116,7 +115,7 @@ def _verdict(reply: _Reply, scale: int) -> Verdict:
 
 
 def _fraction(value: int | float, scale: int) -> float:
-    if not math.isfinite(value) or not 0 <= value <= 100:
+    if not 0 <= value <= 100:
         raise ValueError(f"the difficulty {value!r} is on no scale of 0 to 100 or 0 to 1"[:120])
     if scale == 100:
         if isinstance(value, float) and value == 1.0:
