@@ -81,6 +81,15 @@ def test_an_overlap_of_exactly_one_half_counts_at_the_first_threshold() -> None:
     assert result.map == pytest.approx(0.1)
 
 
+def test_of_two_objects_overlapped_alike_the_later_is_taken(oracle) -> None:
+    """As in pycocotools: here that leaves nothing for the second detection, which only the later one overlaps."""
+    annotated = truth([[0, 0, 10, 10], [4, 0, 14, 10]], [0, 0])
+    detections = found([[2, 0, 12, 10], [5, 0, 15, 10]], [0.9, 0.8], [0, 0])
+    result = mean_ap(match([detections], [annotated], 1))
+    assert_equal(result, *oracle([detections], [annotated], 1))
+    assert result.map50 == pytest.approx(51 / 101)
+
+
 def test_any_number_of_detections_in_a_crowd_is_forgiven() -> None:
     annotated = truth([[0, 0, 10, 10], [100, 100, 300, 300]], [0, 0], [False, True])
     inside = [[110, 110, 120, 120], [150, 150, 180, 180], [200, 200, 290, 290]]

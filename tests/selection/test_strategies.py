@@ -69,6 +69,16 @@ def test_weighted_k_center_is_the_plain_greedy_one(seed, leaders, pool, monkeypa
     assert data.difficulty[chosen[0]] == np.nanmax(data.difficulty)
 
 
+@pytest.mark.parametrize("leaders", [2, 3, 256])
+def test_equal_distances_fall_to_the_seed_however_the_work_is_batched(leaders, pool, monkeypatch) -> None:
+    monkeypatch.setattr(k_center_module, "LEADERS", leaders)
+    data = pool(frames=80)
+    same = replace(data, descriptors=np.eye(10, dtype=np.float32)[np.arange(80) % 10])
+    for seed in range(5):
+        chosen = indices(same, strategy="k-center", size=30, seed=seed)
+        assert chosen == plain_k_center(same, seed, 30, np.ones(80), [])
+
+
 @pytest.mark.parametrize("suppress", [0.5, 0.8, 0.95])
 def test_hardest_nms_is_the_plain_greedy_one(suppress, pool, monkeypatch) -> None:
     monkeypatch.setattr("calibtui.selection.hardest.FRAMES_AT_ONCE", 13)
@@ -169,7 +179,9 @@ def test_similarities_are_cosines_to_within_a_thousandth_and_whole_numbers(pool)
     assert np.abs(similarity(data) - rows @ rows.T).max() < 1e-3
     rounded = vectors(data.descriptors, np.arange(200))
     assert (np.einsum("nd,nd->n", rounded.steps, rounded.steps, dtype=np.float64) <= 2**24).all()
-    assert (rounded.steps == np.rint(rounded.steps)).all()
+    products = rounded.products(np.arange(200), np.arange(200))
+    steps = rounded.steps.astype(np.int64)
+    assert (products.astype(np.int64) == steps @ steps.T).all()
     scaled = vectors(data.descriptors * np.float32(7.5), np.arange(200))
     assert np.abs(scaled.steps - rounded.steps).max() <= 1
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import rankdata
 
+from calibtui.selection.percentiles import middle_ranks
 from calibtui.selection.select import Chosen, SelectionInput
 from calibtui.selection.similarity import Vectors, vectors
 
@@ -59,7 +59,7 @@ def coverage(data: SelectionInput, chosen: Sequence[Chosen]) -> Coverage:
 def _percentile(difficulty: NDArray[np.float64], of_set: NDArray[np.int64]) -> float:
     scored = np.flatnonzero(~np.isnan(difficulty))
     percentile = np.full(len(difficulty), np.nan)
-    percentile[scored] = 100 * (rankdata(difficulty[scored]) - 0.5) / max(1, len(scored))
+    percentile[scored] = 100 * (middle_ranks(difficulty[scored]) - 0.5) / max(1, len(scored))
     known = percentile[of_set][~np.isnan(percentile[of_set])]
     return float(known.mean()) if len(known) else math.nan
 

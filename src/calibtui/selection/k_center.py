@@ -11,9 +11,9 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import rankdata
 
 from calibtui.selection.candidates import Candidates
+from calibtui.selection.percentiles import middle_ranks
 from calibtui.selection.similarity import Vectors
 
 Choice = tuple[int, str]
@@ -31,7 +31,7 @@ def weighted_k_center(frames: Candidates, count: int) -> list[Choice]:
     comes first. Percentiles, because a judge's scale has no fixed meaning and its order has."""
     scored = frames.scored
     weight = np.zeros(len(frames))
-    weight[scored] = rankdata(frames.difficulty[scored]) / max(1, int(scored.sum()))
+    weight[scored] = middle_ranks(frames.difficulty[scored]) / max(1, int(scored.sum()))
     picks = farthest_first(frames.vectors, weight, frames.free & scored, frames.pinned, count)
     return [(position, _why(float(frames.difficulty[position]), near)) for position, near in picks]
 
