@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -129,16 +130,7 @@ def test_settings_override_each_part_of_the_preparation(write_model, load):
     own = InputSettings(
         resize="stretch", align="top-left", mean=(1, 2, 3), std=(4, 5, 6), scale=0.5, channels="bgr", pad=7
     )
-    assert load(write_model(output()), input=own).layout.input == InputSettings(
-        size=(128, 128),
-        resize="stretch",
-        align="top-left",
-        mean=(1, 2, 3),
-        std=(4, 5, 6),
-        scale=0.5,
-        channels="bgr",
-        pad=7,
-    )
+    assert load(write_model(output()), input=own).layout.input == replace(own, size=(128, 128))
 
 
 def test_an_input_nobody_can_fill_is_named(write_model, load):

@@ -53,11 +53,8 @@ def test_a_suppressed_box_suppresses_nothing():
 def test_a_box_counts_for_each_class_it_reaches():
     decoded = Decoded(crowd(2), np.array([[0.9, 0.5, 0.0], [0.0, 0.0, 0.7]], np.float32))
     found = final_candidates(decoded, 0.1, 0.5, 10)
-    assert list(zip(found.classes.tolist(), found.scores.round(2).tolist(), strict=True)) == [
-        (0, 0.9),
-        (2, 0.7),
-        (1, 0.5),
-    ]
+    assert found.classes.tolist() == [0, 2, 1]
+    assert found.scores.tolist() == pytest.approx([0.9, 0.7, 0.5])
 
 
 def test_ties_keep_the_model_s_order():

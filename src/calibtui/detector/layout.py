@@ -33,8 +33,8 @@ class Layout:
     """Everything that turns a frame into detections, but the weights.
 
     `decoder`: its name. `input`: no field of it is None. `classes`: () where the model can't say how many it has and
-    nobody named them; `named` is whether they have names of their own. `why`: sentences on how each part was found. `suppressed`: the outputs are final, so no
-    suppression of ours. `reader`: reads the outputs.
+    nobody named them; `named` is whether they have names of their own. `why`: sentences on how each part was found.
+    `suppressed`: the outputs are final, so no suppression of ours. `reader`: reads the outputs.
     """
 
     decoder: str
