@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
+from calibtui.core.errors import PoolError
 from calibtui.pool.walk import FoundFile, walk
 
 
@@ -19,13 +20,17 @@ def matching(pattern: str, extensions: tuple[str, ...]) -> Iterator[FoundFile]:
     """Files with one of `extensions` that match the absolute `pattern`: `*` and `?` within a name, `**` across
     directories.
 
-    Case counts. Raises OSError where the directory before the first wildcard can't be read.
+    Case counts. Raises OSError where the directory before the first wildcard can't be read, PoolError for what is no
+    pattern.
     """
     parts = PurePosixPath(pattern).parts
     fixed = next(index for index, part in enumerate(parts) if is_pattern(part))
     base = str(Path(*parts[:fixed]))
     wanted = parts[fixed:]
-    matches = re.compile(_expression(wanted), re.DOTALL).fullmatch
+    try:
+        matches = re.compile(_expression(wanted), re.DOTALL).fullmatch
+    except re.error as error:
+        raise PoolError(f"{pattern} is not a pattern: {error.msg}.", "A range in brackets goes up, as in [0-9].") from error
     depth = None if "**" in wanted else len(wanted)
     start = len(base.rstrip("/")) + 1
     return (file for file in walk(base, extensions, depth=depth) if file.size_bytes < 0 or matches(file.path, start))
