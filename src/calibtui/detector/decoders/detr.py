@@ -28,6 +28,8 @@ from calibtui.detector.decoders.recipes import IMAGENET, UNIT
 
 _TARGET_SIZES = "orig_target_sizes"
 _MOST_QUERIES = 3000
+_NO_LOGIT = 100.0
+"""Numbers as large are px."""
 _FINAL_BOXES, _FINAL_LOGITS = {"pred_boxes", "dets"}, {"logits", "pred_logits", "labels"}
 _BOX_WORDS = ("box", "dets", "coord")
 
@@ -62,9 +64,9 @@ def recognise_detr(seen: Seen) -> Recognised | None:
         return None
     boxes, scores = pair
     table = seen.tables()[scores]
-    if table.shape[1] < 2 or not (seen.named or _mostly_last(table)):
+    classes = int(table.shape[1]) - 1
+    if classes < 1 or not (seen.named or (_says_nothing(table) and seen.names in (None, classes))):
         return None
-    classes = table.shape[1] - 1
     why = (
         f"outputs {boxes!r} and {scores!r} hold {len(table)} queries: "
         f"boxes in fractions of the input and {classes} classes",
@@ -72,7 +74,8 @@ def recognise_detr(seen: Seen) -> Recognised | None:
     )
     activation = "none" if are_probabilities(table) else "softmax"
     reader = QueryReader(boxes, scores, 0, classes, activation, seen.size)
-    return Recognised("detr", reader, IMAGENET, classes, why, ARITHMETIC, suppressed=True)
+    certainty = _pair_certainty(seen, len(table))
+    return Recognised("detr", reader, IMAGENET, classes, why, certainty, suppressed=True)
 
 
 def recognise_rtdetr(seen: Seen) -> Recognised | None:
@@ -94,7 +97,7 @@ def _apart(seen: Seen) -> Recognised | None:
         return None
     boxes, scores = pair
     table = seen.tables()[scores]
-    if _mostly_last(table) and not seen.named:
+    if _says_nothing(table) and seen.names != table.shape[1] and not seen.named:
         return None
     # RF-DETR keeps a column for "no object" that its sigmoid never uses; only the names tell that it is no class.
     columns = int(table.shape[1])
@@ -107,7 +110,8 @@ def _apart(seen: Seen) -> Recognised | None:
     )
     reader = QueryReader(boxes, scores, 0, classes, activation, seen.size)
     recipe = IMAGENET if boxes == "dets" else UNIT  # RF-DETR's name for its boxes
-    return Recognised("rtdetr", reader, recipe, classes, why, ARITHMETIC, suppressed=True)
+    certainty = _pair_certainty(seen, len(table))
+    return Recognised("rtdetr", reader, recipe, classes, why, certainty, suppressed=True)
 
 
 def _together(seen: Seen) -> Recognised | None:
@@ -149,9 +153,16 @@ def _pair(seen: Seen) -> tuple[str, str] | None:
     return found[0] if len(found) == 1 and not _is_dense_ssd(tables, *found[0], seen) else None
 
 
+def _pair_certainty(seen: Seen, queries: int) -> int:
+    """Tables of other lengths beside the pair are a pyramid's levels more often than they are hidden states."""
+    others = {len(table) for table in seen.tables().values()} - {queries}
+    return PLAUSIBLE if len(others) > 1 else ARITHMETIC
+
+
 def _is_score_table(name: str, table: NDArray[Any]) -> bool:
     """Not the decoder's hidden states, which some exports give as well."""
-    return "hidden" not in name.lower() and "embed" not in name.lower() and table.shape[1] >= 1
+    hidden = "hidden" in name.lower() or "embed" in name.lower()
+    return not hidden and table.shape[1] >= 1 and float(np.abs(table).max(initial=0)) < _NO_LOGIT
 
 
 def _is_dense_ssd(tables: dict[str, NDArray[Any]], boxes: str, scores: str, seen: Seen) -> bool:
@@ -163,6 +174,10 @@ def _says_box(name: str) -> bool:
     return any(word in name.lower() for word in _BOX_WORDS)
 
 
-def _mostly_last(table: NDArray[Any]) -> bool:
+def _says_nothing(table: NDArray[Any]) -> bool:
+    """The last column is "no object": it is likely, and the likeliest, in most queries of noise. A sigmoid's classes
+    are all unlikely there."""
     columns = table.shape[1]
-    return columns > 1 and bool((table.argmax(axis=1) == columns - 1).mean() > 0.5)
+    even = 0.5 if are_probabilities(table) else 0.0
+    nothing = (table.argmax(axis=1) == columns - 1) & (table[:, -1] > even)
+    return columns > 1 and bool(nothing.mean() > 0.5)

@@ -104,4 +104,5 @@ def _fits(rows: NDArray[Any], columns: Columns) -> bool:
     scores, labels = rows[:, columns.score], rows[:, columns.label]
     real = scores > 0
     boxes = rows[:, columns.box : columns.box + 4]
-    return are_probabilities(scores[real]) and are_whole(labels[real]) and are_corners(boxes[real])
+    # −1 is how some exporters fill the rows that hold nothing.
+    return are_probabilities(scores[scores != -1]) and are_whole(labels) and are_corners(boxes[real])

@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibtui.detector.decoders.arithmetic import are_probabilities, corners, rows_reaching
-from calibtui.detector.decoders.contract import ARITHMETIC, DECLARED, Decoded, Outputs, Recognised, Seen
-from calibtui.detector.decoders.grids import strides_for
+from calibtui.detector.decoders.contract import ARITHMETIC, DECLARED, PLAUSIBLE, Decoded, Outputs, Recognised, Seen
+from calibtui.detector.decoders.grids import on_pyramid, strides_for
 from calibtui.detector.decoders.recipes import YOLO
 
 _ANCHORS = 3
@@ -55,7 +55,8 @@ def recognise(seen: Seen) -> Recognised | None:
         )
         fractions = bool(len(rows)) and float(np.abs(rows[:, :4]).max()) <= 1.5
         reader = Yolov5Reader(name, classes, seen.size, fractions)
-        return Recognised("yolov5", reader, YOLO, classes, (why,), DECLARED if declared else ARITHMETIC)
+        usual = ARITHMETIC if on_pyramid(len(rows), seen.size, _ANCHORS) and not fractions else PLAUSIBLE
+        return Recognised("yolov5", reader, YOLO, classes, (why,), DECLARED if declared else usual)
     return None
 
 
