@@ -16,6 +16,7 @@ from PIL import Image
 
 from calibtui.core.errors import WorkspaceUnwritableError
 from calibtui.report.contact_sheet import PICTURE_BYTES, data_uri, evenly_spaced
+from calibtui.report.markup import el
 from calibtui.report.page import LostFrame, SetFrame, render_page, write_page
 
 VOID = {"meta", "img"}
@@ -159,6 +160,8 @@ def test_the_page_stays_under_three_megabytes_with_the_worst_pictures_and_a_thou
 
 def test_a_picture_of_noise_is_coded_more_coarsely_until_it_fits():
     noise = Image.fromarray(np.random.default_rng(1).integers(0, 256, (600, 600, 3), np.uint8))
+    small = noise.resize((240, 240), Image.Resampling.NEAREST)
+    assert Image.open(BytesIO(base64.b64decode(data_uri(small).split(",")[1]))).size == (240, 240)
     coded = base64.b64decode(data_uri(noise).split(",")[1])
     assert len(coded) <= PICTURE_BYTES
     assert Image.open(BytesIO(coded)).width >= 100
@@ -173,6 +176,21 @@ def test_a_part_of_the_set_keeps_both_ends_and_its_order_is_hardest_first_with_t
     known = [frame.difficulty for frame in part[:-1]]
     assert known == sorted(known, reverse=True)
     assert np.mean(known) == pytest.approx(0.5, abs=0.02)
+
+
+@pytest.mark.parametrize(("drop", "side"), [((1.3, 0.4, 2.2), -1), ((-1.3, -2.2, -0.4), 1)])
+def test_the_whisker_lies_on_the_side_that_its_scale_calls_worse_or_better(reports, drop, side):
+    page = Page(render_page(reports.data(reports.summary(drop=drop))))
+    dot = float(page.attributes("circle")[0]["cx"].rstrip("%"))
+    whisker = next(line for line in page.attributes("line") if line["class"] == "mark")
+    ends = [float(whisker[end].rstrip("%")) for end in ("x1", "x2")]
+    assert ends[0] < dot < ends[1]
+    assert all((x - 50) * side > 0 for x in (dot, *ends))
+    assert re.search(r"−[\d.]+ INT8 worse 0 no change INT8 better \+[\d.]+", page.text)
+
+
+def test_an_attribute_cannot_be_broken_out_of():
+    assert el("img", alt='"><script>', data_x="a&b") == '<img alt="&quot;&gt;&lt;script&gt;" data-x="a&amp;b">'
 
 
 def test_the_distributions_are_described_in_words_for_who_does_not_see_them(reports):

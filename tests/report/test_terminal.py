@@ -116,7 +116,9 @@ def test_hostile_names_are_shown_as_they_are_written_and_send_nothing_to_the_ter
     names = ["[bold red]x[/bold red]", "[/]", "bell\x07\x1b[2Jwipe", "right\u202eleft", "lone\udcff"]
     hostile = dict.fromkeys(names, 0.5)
     summary = reports.summary(hostile, hostile, notes=("[blink]\x1b]0;title\x07",), report="[/red]\n/tmp/\x1b[1mr.html")
+    summary = replace(summary, selection=replace(summary.selection, manifest="[i]\x1b[5m.json"))
     text = printed(Group(*stage_lines(summary), comparison_table(summary)))
+    assert "[i]" in text
     assert "[bold red]x[/bold red]" in text and "[/] " in text and "[blink]" in text and "[/red]" in text
     assert not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f\u202e\ud800-\udfff]", text)
 

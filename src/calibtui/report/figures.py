@@ -85,6 +85,11 @@ def counted(number: int, noun: str) -> str:
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}{'es' if noun.endswith('s') else 's'}"
 
 
+def counted_retries(retries: int) -> str:
+    """ "1 retry", "3 retries"."""
+    return f"{retries:,} {'retry' if retries == 1 else 'retries'}"
+
+
 def short_digest(digest: str) -> str:
     """The algorithm and the first 12 hex digits, enough to tell two sets apart by eye."""
     algorithm, colon, digits = digest.rpartition(":")

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from calibtui.core.summary import QuantizationSummary, RunSummary, ScoringSummary, SelectionSummary
 from calibtui.report.data import ReportData
-from calibtui.report.figures import counted, duration, money
+from calibtui.report.figures import counted, counted_retries, duration, money
 from calibtui.report.judges import note_on_scores
 from calibtui.report.markup import Markup, el, joined
 
@@ -98,7 +98,7 @@ def _scoring(scoring: ScoringSummary, note: str) -> Markup | None:
             ("Frames", f"{scoring.scored:,} scored, {scoring.failed:,} failed, {scoring.remaining:,} remaining"),
             ("Stopped by", scoring.stopped_by),
             ("Cache hits", f"{scoring.exact_hits:,} exact, {scoring.similar_hits:,} similar"),
-            ("Calls", f"{scoring.calls:,}, of them {scoring.retries:,} again"),
+            ("Calls", f"{scoring.calls:,}, {counted_retries(scoring.retries)}"),
             ("Spent", money(scoring.spent)),
             ("Held", money(scoring.held) if scoring.held else None),
             ("Time", duration(scoring.seconds)),

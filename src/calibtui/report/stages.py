@@ -13,7 +13,7 @@ from calibtui.core.summary import (
     ScoringSummary,
     SelectionSummary,
 )
-from calibtui.report.figures import counted, duration, money, short_digest
+from calibtui.report.figures import counted, counted_retries, duration, money, short_digest
 from calibtui.report.judges import judge_in_words, note_on_scores
 from calibtui.report.plain_text import plain
 
@@ -63,11 +63,6 @@ def _scoring(scoring: ScoringSummary) -> list[RenderableType]:
         held = f", {money(node.held)} held" if node.held else ""
         lines.append(_more(f"budget {plain(node.node, 120)}: {money(node.spent)} of {money(node.cap)} spent{held}"))
     return lines
-
-
-def counted_retries(retries: int) -> str:
-    """ "1 retry", "3 retries"."""
-    return f"{retries:,} {'retry' if retries == 1 else 'retries'}"
 
 
 def _selection(selection: SelectionSummary) -> list[RenderableType]:
