@@ -61,6 +61,12 @@ def test_a_module_on_sys_path(custom, tmp_path, monkeypatch):
     assert custom("", "installed_decoder_of_a_test:decode").layout.decoder == "installed_decoder_of_a_test:decode"
 
 
+def test_a_package_of_the_same_name_on_sys_path_doesn_t_hide_it(custom, tmp_path):
+    (tmp_path / "xml").mkdir()
+    (tmp_path / "xml" / "heads.py").write_text(GOOD)
+    assert custom("", "xml.heads:decode").layout.decoder == "xml.heads:decode"
+
+
 def test_sys_path_is_left_as_it_was(custom):
     before = list(sys.path)
     custom(GOOD)

@@ -193,6 +193,16 @@ class TestYolox:
         )
         assert_found(detector.detect(FRAME))
 
+    def test_an_input_that_is_not_square_has_its_own_grid(self, write_model, load):
+        wide = [(x, y, s) for s in (8, 16, 32) for y in range(96 // s) for x in range(160 // s)]
+        table = np.zeros((len(wide), 6), np.float32)
+        table[:, 2:4] = -0.5
+        index = wide.index((7, 2, 16))
+        table[index] = 0.5, 0.25, np.log(40 / 16), np.log(20 / 16), 1, 0.9
+        detector = load(write_model({"output": table[None]}, picture=(1, 3, 96, 160)))
+        assert detector.input_size == (160, 96)
+        assert_found(detector.detect(np.zeros((192, 320, 3), np.uint8)), ((((200, 52, 280, 92)), 0, 0.9),))
+
     def test_rows_decoded_in_the_graph_are_read_as_they_are(self, write_model, load):
         table = rows_of(CELLS, 5 + CLASSES, "top-left", first=5)
         table[:, 4] = (table[:, 5:].max(axis=1) > 0).astype(np.float32)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-_BLOCK = 256
+_BLOCK = 128
 
 
 def suppress(boxes: NDArray[np.float32], classes: NDArray[np.int64], iou_max: float, limit: int) -> NDArray[np.int64]:

@@ -99,7 +99,10 @@ def _load_module(module: str, root: Path, name: str) -> ModuleType:
             "Put the module beside calibtui.toml, or install its package.",
         )
     try:
-        return importlib.import_module(module) if on_path else _load_file(beside, root)
+        # A package of that name elsewhere on sys.path doesn't hide a module beside the settings.
+        if on_path and (not beside.is_file() or importlib.util.find_spec(module) is not None):
+            return importlib.import_module(module)
+        return _load_file(beside, root)
     except Exception as error:  # the user's module may raise anything
         raise ModelError(
             f"The decoder {name}: importing {module} failed: {type(error).__name__}: {error}.", "Correct the module."
