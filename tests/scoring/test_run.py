@@ -17,7 +17,7 @@ from calibtui.core.scores import CallRecord, FailedScore, Score
 from calibtui.gateway.client import OnCall
 from calibtui.practice.server import PracticeServer
 from calibtui.scoring.judge import FrameToScore, Record
-from calibtui.scoring.run import HANDFUL, ScoringOutcome, score_frames
+from calibtui.scoring.run import HANDFUL, MOST_AT_ONCE, ScoringOutcome, score_frames
 from calibtui.scoring.sink import GroupCommitSink
 from calibtui.scoring.vlm import VlmJudge
 
@@ -291,9 +291,15 @@ async def test_few_frames_are_prepared_ahead_of_their_turn() -> None:
 
     task = asyncio.create_task(run(nameless(1000), Greedy(answer), concurrency=4, prepare_threads=2))
     await asyncio.sleep(0.3)
-    assert len(prepared) <= 4 + 4 + 2 * 2 + 2
+    assert len(prepared) <= 4 + 4 + 2 * MOST_AT_ONCE
     release.set()
     assert (await task).scored == 1000
+
+
+@pytest.mark.parametrize(("workers", "threads"), [(1, 1), (1, 4), (3, 2)])
+async def test_a_run_with_few_workers_and_quick_preparation_comes_to_its_end(workers: int, threads: int) -> None:
+    outcome = await run(nameless(200), Judge(lambda f, _: None), concurrency=workers, prepare_threads=threads)
+    assert outcome.scored == 200
 
 
 async def test_a_run_over_http_with_trouble_of_every_kind_scores_what_can_be(

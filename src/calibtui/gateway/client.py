@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import random
 import time
 import uuid
@@ -110,6 +111,8 @@ class Gateway:
         self._dialect = Dialect()
         self._template = body_template(request, self._dialect)
         self._headers = [self._headers_of(lane) for lane in range(max(1, len(endpoint.keys)))]
+        # A counter, because a UUID for each call would be one more trip to the kernel's random source.
+        self._run_id, self._call_numbers = uuid.uuid4().hex, itertools.count(1)
         self._answered = False
         self._stopped: CalibtuiError | None = None
         self._stop_seen = asyncio.Event()
@@ -286,7 +289,7 @@ class Gateway:
     ) -> int:
         cost = self._price.cost(usage.input_tokens, usage.output_tokens)
         record = CallRecord(
-            call_id=uuid.uuid4().hex,
+            call_id=f"{self._run_id}-{next(self._call_numbers)}",
             digest=frame.digest,
             provider=self.endpoint.provider,
             requested_model=self.request.model,

@@ -26,6 +26,8 @@ class KeyRing:
         open_lanes = [lane for lane, until in enumerate(self._paused_until) if until <= now]
         if not open_lanes:
             return None
+        if len(open_lanes) == 1:
+            return open_lanes[0]
         weights = [self._weights[lane] for lane in open_lanes]
         if sum(weights) <= 0:
             return self._rng.choice(open_lanes)

@@ -6,6 +6,7 @@ So a run that is killed has lost at most one request a worker, and the same call
 from __future__ import annotations
 
 import asyncio
+import itertools
 import os
 import time
 from collections.abc import Iterator, Sequence
@@ -24,6 +25,9 @@ HANDFUL = 5
 GRACE_S = 10.0
 WATCH_S = 0.1
 TELL_EVERY_S = 0.1
+AT_ONCE_S = 0.01
+MOST_AT_ONCE = 8
+"""Frames that are prepared in microseconds go to a thread several at a time: waking it costs more than the work."""
 
 StoppedBy = Literal["budget", "failures", "interrupt"]
 
@@ -87,8 +91,8 @@ class _Run:
         self._threads = ThreadPoolExecutor(self._feeders, "prepare")
         self._tell = tell
         self._told_at = 0.0
-        # Prepared frames are held in memory, so few of them: enough that no worker waits for a thread's turn.
-        self._ahead = asyncio.Semaphore(2 * self._feeders + min(self._workers, 64))
+        # Prepared frames are held in memory, so few of them; at least one batch a thread, or none could begin.
+        self._ahead = asyncio.Semaphore(MOST_AT_ONCE * self._feeders + min(self._workers, 64))
         self._ready: asyncio.Queue[tuple[FrameToScore, object] | None] = asyncio.Queue()
         self._asking: set[asyncio.Task[None]] = set()
         self._given_up: list[CallRecord] = []
@@ -156,14 +160,25 @@ class _Run:
 
     async def _prepare(self) -> None:
         loop = asyncio.get_running_loop()
-        for frame in self._frames:
-            await self._ahead.acquire()
-            prepared: object
+        size = 1
+        while batch := list(itertools.islice(self._frames, size)):
+            for _ in batch:
+                await self._ahead.acquire()
+            prepared, seconds = await loop.run_in_executor(self._threads, self._prepared, batch)
+            for item in prepared:
+                self._ready.put_nowait(item)
+            size = max(1, min(MOST_AT_ONCE, int(len(batch) * AT_ONCE_S / max(seconds, 1e-9))))
+
+    def _prepared(self, batch: Sequence[FrameToScore]) -> tuple[list[tuple[FrameToScore, object]], float]:
+        """Runs in a thread: the frames with what the judge made of each, and the seconds that took."""
+        started = time.monotonic()
+        results: list[tuple[FrameToScore, object]] = []
+        for frame in batch:
             try:
-                prepared = await loop.run_in_executor(self._threads, self._judge.prepare, frame)
+                results.append((frame, self._judge.prepare(frame)))
             except CalibtuiError as error:
-                prepared = FailedScore(frame.uri, frame.digest, "unreadable_frame", error.message)
-            self._ready.put_nowait((frame, prepared))
+                results.append((frame, FailedScore(frame.uri, frame.digest, "unreadable_frame", error.message)))
+        return results, time.monotonic() - started
 
     async def _work(self) -> None:
         while not self._halted.is_set():

@@ -31,6 +31,8 @@ class VlmJudge:
     ) -> None:
         self._gateway = gateway
         self._prompt = prompt
+        # Taken once: every score names it.
+        self._prompt_digest = prompt.digest
         self._recipe = recipe
         self._settings = settings
         self._parameters_digest = parameters_digest(settings)
@@ -47,7 +49,7 @@ class VlmJudge:
         """What identifies this judge's score of a frame; reads no image."""
         return ScoreKey(
             payload_digest(frame_digest, self._recipe),
-            self._prompt.digest,
+            self._prompt_digest,
             self.model,
             self._parameters_digest,
             pass_number,
@@ -93,7 +95,7 @@ class VlmJudge:
             difficulty=verdict.difficulty,
             reasons=verdict.reasons,
             prompt=self._prompt.label,
-            prompt_digest=self._prompt.digest,
+            prompt_digest=self._prompt_digest,
             requested_model=self.model,
             answered_model=answer.answered_model,
             provider=self.provider,
