@@ -20,6 +20,7 @@ OUTPUT = {"output0": np.zeros((1, 7, CELLS), np.float32)}
         "['scratch', 'pit', 'stain']",
         '["scratch", "pit", "stain"]',
         "{2: 'stain', 0: 'scratch', 1: 'pit'}",
+        "scratch\npit\nstain",
     ],
 )
 def test_metadata_may_be_python_or_json(write_model, load, names):

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-_NAME_KEYS = ("names", "classes", "class_names", "labels")
+_NAME_KEYS = ("names", "classes", "class_names", "labels", "character")
 _LONGEST = 1_000_000
 
 
@@ -52,11 +52,17 @@ def _names(properties: Mapping[str, str], notes: list[str]) -> tuple[str, ...] |
         text = properties.get(key)
         if text is None:
             continue
-        names = _in_order(_literal(text))
+        names = _in_order(_literal(text)) or _one_a_line(text)
         if names is not None:
             return names
         notes.append(f"the metadata's {key!r} is not a list or a numbered table of names, so it was left out")
     return None
+
+
+def _one_a_line(text: str) -> tuple[str, ...] | None:
+    """PaddlePaddle's tools write names on lines of their own."""
+    lines = tuple(line.strip() for line in text.strip().splitlines())
+    return lines if len(lines) > 1 and all(lines) and len(text) <= _LONGEST else None
 
 
 def _in_order(value: Any) -> tuple[str, ...] | None:
