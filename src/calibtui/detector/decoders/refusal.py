@@ -17,8 +17,9 @@ def refusal(seen: Seen, failure: str, decoders: list[str]) -> ModelError:
     width, height = seen.size
     message = f"{failure}: for an input of {width}×{height} px its outputs are {'; '.join(outputs[:_SHOWN])}{more}."
     what = what_it_looks_like(seen)
-    hint = f"Set model.decoder to one of {', '.join(decoders)}, or to package.module:function."
-    return ModelError(message, f"{what} {hint}" if what else hint)
+    named = f"set model.decoder to one of {', '.join(decoders)}, or to package.module:function."
+    hint = f"{what} If it gives boxes all the same, {named}" if what else f"S{named[1:]}"
+    return ModelError(message, hint)
 
 
 def what_it_looks_like(seen: Seen) -> str:
