@@ -1,10 +1,11 @@
 """What the rest of a run will take, from the frames measured so far.
 
 The frames measured must be a random draw from all of them (the run's order is shuffled by its seed); then the rest's
-sum lies in the interval with the stated probability. It is the prediction interval for a sum of m further draws after n:
-m·mean ± t(n − 1)·sd·√(m + m²/n), where m²/n is what the mean itself isn't known by (Hahn & Meeker, Statistical
-Intervals, on the mean of future observations). It takes sums for normal, which is rough for few, very uneven frames; no
-interval can foresee a change of prices or of the model.
+sum lies in the interval with the stated probability. It is the prediction interval for a sum of m further draws after
+n: m·mean ± t(n − 1)·sd·√(m + m²/n), where m²/n is what the mean itself isn't known by (Hahn & Meeker, Statistical
+Intervals, on the mean of future observations). It takes sums for normal. Where something rare is dear, it
+promises a little much: with 5 % of the frames at twice the cost, nine in ten intervals from 50 frames hold, instead of
+nineteen in twenty. No interval can foresee a change of prices or of the model.
 """
 
 from __future__ import annotations

@@ -79,7 +79,7 @@ class Ledger:
         self._table = table
         self._tree = tree
         self._clock = clock
-        self._newest = newest
+        self._latest = max(clock(), newest)
         self._on_warning = on_warning
         self._commits = GroupCommit(table.commit)
         self._in_flight: dict[str, Hold] = {}
@@ -193,7 +193,7 @@ class Ledger:
 
     async def unsettled(self) -> list[CallBooks]:
         """Calls that a crash left open, oldest first; those in flight now aren't among them."""
-        began = self._newest
+        began = self._latest
         in_flight = set(self._in_flight)
         calls = await self._commits.read(self._table.unsettled)
         return [call for call in calls if call.held_at <= began and call.call_id not in in_flight]
@@ -234,7 +234,7 @@ class Ledger:
         call_id, node, worst_case, what = asked
         if call_id in self._in_flight:
             raise ValueError(f"the call {call_id} is in flight already")
-        now = self._now()
+        now = self._latest = self._now()
         for place in path:
             place.enter(now)
         refused = refusal(path, worst_case)
@@ -242,7 +242,6 @@ class Ledger:
             raise refused.error(now - self._clock())
         if refused is not None:
             return None
-        self._newest = now
         take(path, worst_case)
         hold = self._in_flight[call_id] = Hold(call_id, node, worst_case, now, what)
         self._commits.add(Entry(call_id, "hold", node, worst_case, now, what))
@@ -295,8 +294,8 @@ class Ledger:
         self._warn(path)
 
     def _now(self) -> float:
-        """Later than every hold so far, so that a hold's time is its own."""
-        return max(self._clock(), math.nextafter(self._newest, math.inf))
+        """Later than every hold, and than every beginning of a period, so far; a hold's time is its own."""
+        return max(self._clock(), math.nextafter(self._latest, math.inf))
 
     def _warn(self, nodes: Iterable[Node]) -> None:
         due = self._due(nodes)
