@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from PIL import Image
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
-from training_set import PAD_TOP, SCALE, letterboxed
+from stations import HEIGHT, WIDTH
+from training_set import PAD_TOP, SCALE_X, SCALE_Y, letterboxed
 
 HERE = Path(__file__).resolve().parent.parent
 SCORE_MIN, NMS_IOU, MAX_DETECTIONS = 0.01, 0.65, 100
@@ -67,7 +68,8 @@ def detections(output: NDArray[np.float32], image_id: int) -> Iterator[Result]:
     """COCO results of one frame from output0 (1, 4 + C, N), best MAX_DETECTIONS."""
     boxes, scores = output[0, :4].T, output[0, 4:].T
     corners = np.concatenate((boxes[:, :2] - boxes[:, 2:] / 2, boxes[:, :2] + boxes[:, 2:] / 2), 1)
-    corners = (corners - np.array([0, PAD_TOP, 0, PAD_TOP])) / SCALE
+    corners = (corners - np.array([0, PAD_TOP, 0, PAD_TOP])) / np.array([SCALE_X, SCALE_Y, SCALE_X, SCALE_Y])
+    corners = corners.clip(0, np.array([WIDTH, HEIGHT, WIDTH, HEIGHT]))
     found = []
     for label in range(scores.shape[1]):
         rows = np.flatnonzero(scores[:, label] >= SCORE_MIN)

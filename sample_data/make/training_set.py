@@ -19,8 +19,10 @@ from world import frame
 TRAIN_SEED = 1
 INPUT_PX = 256
 MAX_DEFECTS = 8
-SCALE = INPUT_PX / max(WIDTH, HEIGHT)
-PAD_TOP = (INPUT_PX - round(HEIGHT * SCALE)) // 2
+PICTURE_PX = round(HEIGHT * INPUT_PX / WIDTH)
+PAD_TOP = (INPUT_PX - PICTURE_PX) // 2
+SCALE_X, SCALE_Y = INPUT_PX / WIDTH, PICTURE_PX / HEIGHT
+"""Input px per frame px; they differ a little because the picture is a whole number of rows high."""
 
 
 def example(index: int) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
@@ -34,16 +36,16 @@ def example(index: int) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
     pixels = letterboxed(Image.open(file))
     defects = np.full((MAX_DEFECTS, 5), -1, np.float32)
     for row, defect in enumerate(picture.defects):
-        x1, y1, x2, y2 = (v * SCALE for v in defect.box)
-        defects[row] = defect.label, x1, y1 + PAD_TOP, x2, y2 + PAD_TOP
+        x1, y1, x2, y2 = defect.box
+        defects[row] = defect.label, x1 * SCALE_X, y1 * SCALE_Y + PAD_TOP, x2 * SCALE_X, y2 * SCALE_Y + PAD_TOP
     return pixels, defects
 
 
 def letterboxed(image: Image.Image) -> NDArray[np.uint8]:
     """(INPUT_PX, INPUT_PX, 3) uint8: scaled to fit, centred on grey 114."""
     canvas = np.full((INPUT_PX, INPUT_PX, 3), 114, np.uint8)
-    small = image.convert("RGB").resize((INPUT_PX, round(HEIGHT * SCALE)), Image.Resampling.BILINEAR)
-    canvas[PAD_TOP : PAD_TOP + small.height] = np.asarray(small)
+    small = image.convert("RGB").resize((INPUT_PX, PICTURE_PX), Image.Resampling.BILINEAR)
+    canvas[PAD_TOP : PAD_TOP + PICTURE_PX] = np.asarray(small)
     return canvas
 
 
