@@ -30,7 +30,9 @@ def matching(pattern: str, extensions: tuple[str, ...]) -> Iterator[FoundFile]:
     try:
         matches = re.compile(_expression(wanted), re.DOTALL).fullmatch
     except re.error as error:
-        raise PoolError(f"{pattern} is not a pattern: {error.msg}.", "A range in brackets goes up, as in [0-9].") from error
+        raise PoolError(
+            f"{pattern} is not a pattern: {error.msg}.", "A range in brackets goes up, as in [0-9]."
+        ) from error
     depth = None if "**" in wanted else len(wanted)
     start = len(base.rstrip("/")) + 1
     return (file for file in walk(base, extensions, depth=depth) if file.size_bytes < 0 or matches(file.path, start))

@@ -6,11 +6,10 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class FoundFile:
+class FoundFile(NamedTuple):
     """A file met on the way, or a directory that could not be entered (`size_bytes` -1). `path` is absolute text."""
 
     path: str
