@@ -128,6 +128,16 @@ async def test_a_request_that_got_lost_is_charged_at_its_worst_case(scripted: Sc
     assert lost.cost_micro_eur > answered.cost_micro_eur == 940
 
 
+@pytest.mark.parametrize("status", [408, 504, 524])
+async def test_a_request_that_somebody_between_gave_up_on_is_charged_at_its_worst_case(
+    scripted: Scripted, calling: Calling, status: int
+) -> None:
+    scripted.answers = [error(status), completion()]
+    caller = calling(scripted.url)
+    assert isinstance(await caller.complete(), Completion)
+    assert [(call.status, call.measured) for call in caller.calls] == [("upstream", False), ("ok", True)]
+
+
 async def test_a_server_that_closes_every_connection_loses_a_bounded_number_of_requests(
     scripted: Scripted, calling: Calling
 ) -> None:

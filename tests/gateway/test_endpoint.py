@@ -69,6 +69,18 @@ def test_an_empty_variable_is_a_missing_one() -> None:
         resolve_endpoint(provider(keys=(KeySettings("KEY_A"),)), {"KEY_A": " "})
 
 
+@pytest.mark.parametrize("value", ["two\nlines-of-key", "k\x00ey-of-many", "schlüssel-lang"])
+def test_a_key_that_fits_no_header_is_refused_by_its_variable(value: str) -> None:
+    with pytest.raises(SettingsError, match="KEY_A") as caught:
+        resolve_endpoint(provider(keys=(KeySettings("KEY_A"),)), {"KEY_A": value})
+    assert value not in str(caught.value)
+
+
+def test_line_breaks_around_a_key_are_taken_off() -> None:
+    (key,) = resolve_endpoint(provider(keys=(KeySettings("KEY_A"),)), {"KEY_A": f"{KEY}\n"}).keys
+    assert key.secret.reveal() == KEY
+
+
 @pytest.mark.parametrize(
     "fields",
     [

@@ -14,7 +14,7 @@ from calibtui.practice.process import practice_server, read_books
 from calibtui.scoring.judge import FrameToScore
 
 CONCURRENCY = 6
-FRAMES = 120
+FRAMES = 100
 
 RUN = """
 import asyncio, json, os, sys
@@ -70,7 +70,7 @@ def test_killed_again_and_again_each_kill_costs_at_most_the_requests_in_flight(
     kills = 0
     with practice_server(PracticeOptions(latency_ms=40)) as url:
         command = [sys.executable, "-c", RUN, str(tmp_path), url, str(CONCURRENCY)]
-        for kill_at in (20, 50, 90):
+        for kill_at in (25, 70):
             with subprocess.Popen(command) as process:
                 while process.poll() is None and lines(log) < kill_at:
                     time.sleep(0.005)
@@ -79,7 +79,7 @@ def test_killed_again_and_again_each_kill_costs_at_most_the_requests_in_flight(
         subprocess.run(command, check=True, timeout=120)
         books = read_books(url)
     scored = [json.loads(line)["digest"] for line in log.read_text().splitlines()]
-    assert kills == 3
+    assert kills == 2
     assert len(scored) == len(set(scored)) == FRAMES
     assert FRAMES <= books["requests"] <= FRAMES + kills * CONCURRENCY
     assert len(books["images"]) == FRAMES

@@ -251,6 +251,25 @@ async def test_what_does_not_finish_within_the_grace_is_given_up_and_its_cost_ke
     assert outcome.spent_micro_eur == 4 * 77
 
 
+async def test_a_run_that_is_itself_cancelled_keeps_the_cost_of_what_was_in_flight() -> None:
+    sink, asked = Kept(), asyncio.Event()
+
+    async def answer(frame: FrameToScore, on_call: OnCall) -> None:
+        asked.set()
+        try:
+            await asyncio.sleep(3600)
+        except asyncio.CancelledError:
+            on_call(call_of(frame, "cancelled"))
+            raise
+
+    task = asyncio.create_task(score_frames(nameless(9), Judge(answer), sink, concurrency=1, stop=StopFlag()))
+    await asked.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert [call.status for call in sink.of(CallRecord)] == ["cancelled"]
+
+
 async def test_a_sink_that_fails_ends_the_run_with_its_error_and_asks_no_more() -> None:
     def full(_: list[Record]) -> None:
         raise OSError("no space left on device")

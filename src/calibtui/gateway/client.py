@@ -23,6 +23,9 @@ from calibtui.gateway.transport import HttpRequest, HttpResponse, Transport, Tra
 
 OnCall = Callable[[CallRecord], None]
 
+GAVE_UP_WAITING = frozenset({408, 504, 524})
+"""Something between us and the model lost patience: the model may have answered, and charged, all the same."""
+
 
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
@@ -201,6 +204,9 @@ class Gateway:
         if response.status < 300:
             # A success that can't be read was most likely generated, and so is charged.
             frame.unreadable += 1
+            self._record(frame, trouble.kind, self.worst, started)
+        elif response.status in GAVE_UP_WAITING:
+            frame.lost += 1
             self._record(frame, trouble.kind, self.worst, started)
         return trouble
 

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from calibtui.core.errors import SettingsError
 from calibtui.gateway.secrets import Secret, looks_like_a_key
-from calibtui.workspace.settings import KeySettings, ProviderSettings, ScoringSettings
+from calibtui.workspace.settings import ProviderSettings, ScoringSettings
 
 _ENV = "env:"
 _ENV_NAME = re.compile(r"^[A-Za-z_][A-Za-z0-9_]*$")
@@ -92,19 +92,22 @@ def resolve_endpoint(provider: ProviderSettings, environ: Mapping[str, str]) -> 
     return Endpoint(
         provider.name,
         url,
-        tuple(Key(_secret(key, environ), key.weight) for key in provider.keys),
+        tuple(Key(_secret(key.env, environ), key.weight) for key in provider.keys),
         {name: value for name, value in provider.headers.items() if not value.startswith(_ENV)},
-        {name: _header_secret(value, environ) for name, value in provider.headers.items() if value.startswith(_ENV)},
+        {
+            name: _secret(value.removeprefix(_ENV), environ)
+            for name, value in provider.headers.items()
+            if value.startswith(_ENV)
+        },
     )
 
 
-def _secret(key: KeySettings, environ: Mapping[str, str]) -> Secret:
-    return Secret(key.env, environ[key.env].strip())
-
-
-def _header_secret(value: str, environ: Mapping[str, str]) -> Secret:
-    name = value.removeprefix(_ENV)
-    return Secret(name, environ[name].strip())
+def _secret(name: str, environ: Mapping[str, str]) -> Secret:
+    value = environ[name].strip()
+    if not (value.isascii() and value.isprintable()):
+        message = f"The variable {name} holds characters that no HTTP header can, a line break perhaps."
+        raise SettingsError(message, "Set it to the key alone.")
+    return Secret(name, value)
 
 
 def _missing_variables(provider: ProviderSettings, environ: Mapping[str, str]) -> list[str]:

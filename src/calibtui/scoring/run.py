@@ -109,11 +109,11 @@ class _Run:
         halted = asyncio.create_task(self._halted.wait())
         try:
             await self._all_done(workers, halted, feed, grace_s)
-            if self._given_up:
-                await self._sink.put(self._given_up)
         finally:
             await _ended([feed, watch, halted, *workers])
             self._threads.shutdown(wait=False, cancel_futures=True)
+            # Requests that were given up may have been charged, however the run came to its end.
+            await self._sink.put(self._given_up)
         self._judge_failures()
         self._progress(final=True)
         return self._outcome(time.monotonic() - started)
@@ -183,7 +183,7 @@ class _Run:
     async def _work(self) -> None:
         while not self._halted.is_set():
             item = await self._ready.get()
-            if item is None:
+            if item is None or self._halted.is_set():
                 return
             self._ahead.release()
             frame, prepared = item
