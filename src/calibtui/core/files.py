@@ -36,7 +36,7 @@ def unwritable_named(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
             raise WorkspaceUnwritableError(
                 f"The disk is full: {path} could not be written.", "Free some space and run the same command again."
             ) from error

@@ -175,7 +175,7 @@ def _evaluation(evaluation: EvaluationSummary) -> dict[str, Any]:
         "frames": evaluation.frames,
         "reference": _figures(evaluation.reference),
         "int8": _figures(evaluation.int8),
-        "drop": {"points": evaluation.drop, "ci95": [evaluation.low, evaluation.high]},
+        "drop": {"points": _number(evaluation.drop), "ci95": [_number(evaluation.low), _number(evaluation.high)]},
         "verdict": evaluation.verdict,
         "report": evaluation.report,
     }
