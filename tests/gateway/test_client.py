@@ -254,12 +254,13 @@ async def test_an_unknown_model_is_named_with_where_to_look(scripted: Scripted, 
     assert "base_url" in caught.value.hint
 
 
-async def test_an_endpoint_that_is_not_there_ends_the_run_and_costs_nothing(calling: Calling) -> None:
+async def test_an_endpoint_that_is_not_there_ends_the_run_and_was_sent_nothing(calling: Calling) -> None:
     caller = calling("http://127.0.0.1:1/v1")
     with pytest.raises(JudgeFailedError, match="can't be reached") as caught:
         await caller.complete()
     assert "base_url" in caught.value.hint
-    assert sum(call.cost_micro_eur for call in caller.calls) == 0
+    assert "Connection refused" in str(caught.value)
+    assert caller.calls == []
 
 
 async def test_a_bad_request_fails_its_frame_without_another_try(scripted: Scripted, calling: Calling) -> None:

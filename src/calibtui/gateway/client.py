@@ -192,8 +192,9 @@ class Gateway:
         if error.maybe_sent:
             frame.lost += 1
             self._record(frame, ErrorClass.UPSTREAM, self.worst, started)
-        elif not self._answered:
-            frame.unreached += 1
+        else:
+            frame.unrecorded -= 1
+            frame.unreached += not self._answered
         return Trouble(ErrorClass.UPSTREAM, error.message, "")
 
     def _read(self, response: HttpResponse, frame: _Frame, started: float) -> Completion | Trouble:

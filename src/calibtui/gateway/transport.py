@@ -6,6 +6,7 @@ about an eighth of the CPU time that httpx takes for the same POST.
 
 from __future__ import annotations
 
+import os
 import types
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -167,5 +168,6 @@ async def _mark_sent(_: aiohttp.ClientSession, trace: Any, __: aiohttp.TraceRequ
 def _told(error: Exception, sent: bool) -> str:
     """One short clause about a failure of the network. Never the exception's own text: it may quote headers."""
     reason = getattr(error, "os_error", None) or error
-    detail = getattr(reason, "strerror", None) or type(error).__name__
+    number = getattr(reason, "errno", None)
+    detail = os.strerror(number) if isinstance(number, int) and number > 0 else type(error).__name__
     return f"the connection broke off ({detail})" if sent else f"no connection ({detail})"
