@@ -15,7 +15,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibtui.evaluation.average_precision import average_precision
-from calibtui.evaluation.coco import mean_ap
 from calibtui.evaluation.protocol import Matches
 
 BLOCK_BYTES = 64 << 20
@@ -64,7 +63,8 @@ def paired_drop(
         raise ValueError("the two models were not matched against the same frames")
     unit = _units(reference.frames, clusters)
     units = int(unit.max()) + 1 if len(unit) else 0
-    points = 100 * (mean_ap(reference).map - mean_ap(other).map)
+    once = np.ones((reference.frames, 1))
+    points = 100 * float((_maps(reference, once) - _maps(other, once))[0])
     drops = np.zeros(0)
     if units > 1:
         blocks = _resamples(unit, units, seed, replicates, _columns(reference, other))

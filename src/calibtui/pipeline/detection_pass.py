@@ -4,7 +4,8 @@ twice."""
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -42,24 +43,38 @@ def layout_digest(detector: Detector) -> str:
     return digest_of({"decoder": layout.decoder, "input": asdict(layout.input), "classes": layout.classes})
 
 
-def detect_all(context: Context, detector: Detector, frames: Sequence[EvaluationFrame], name: str) -> DetectionPass:
-    """Runs the detector over every frame; decoding and preparation run ahead in threads."""
+def detect_all(
+    context: Context, detectors: Mapping[str, Detector], frames: Sequence[EvaluationFrame]
+) -> dict[str, DetectionPass]:
+    """Runs every detector, by name, over every frame. They share one layout, so a frame is decoded and prepared once.
+
+    Reading ahead and turning outputs into detections happen in threads beside the inference.
+    """
+    first = next(iter(detectors.values()))
+    found: dict[str, list[Future[Detections]]] = {name: [] for name in detectors}
+    times: dict[str, list[float]] = {name: [] for name in detectors}
     started = time.perf_counter()
-    found: list[Detections] = []
-    times: list[float] = []
 
     def load(frame: EvaluationFrame) -> Prepared:
-        return detector.prepare(open_rgb(frame.path))
+        return first.prepare(open_rgb(frame.path))
 
-    for frame, (tensor, placement) in prefetched(frames, load, workers=max(1, workers() - 1)):
-        context.stop.raise_if_set()
-        before = time.perf_counter()
-        outputs = detector.infer(tensor)
-        times.append(time.perf_counter() - before)
-        found.append(detector.finish(outputs, placement, frame.size))
-        context.tell("evaluate", len(found), len(frames), name)
-    median_ms = 1000 * float(np.median(times)) if times else 0.0
-    return DetectionPass(tuple(found), time.perf_counter() - started, sum(times), median_ms)
+    with ThreadPoolExecutor(1, thread_name_prefix="finish") as finishing:
+        for number, (frame, (tensor, placement)) in enumerate(prefetched(frames, load, workers=workers()), 1):
+            context.stop.raise_if_set()
+            for name, detector in detectors.items():
+                before = time.perf_counter()
+                outputs = detector.infer(tensor)
+                times[name].append(time.perf_counter() - before)
+                found[name].append(finishing.submit(detector.finish, outputs, placement, frame.size))
+            context.tell("evaluate", number, len(frames), " and ".join(detectors))
+        detections = {name: tuple(each.result() for each in futures) for name, futures in found.items()}
+    seconds = time.perf_counter() - started
+    return {
+        name: DetectionPass(
+            detections[name], seconds, sum(times[name]), 1000 * float(np.median(times[name])) if frames else 0.0
+        )
+        for name in detectors
+    }
 
 
 def save_pass(path: Path, done: DetectionPass) -> None:

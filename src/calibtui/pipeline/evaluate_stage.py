@@ -2,95 +2,94 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 
 from calibtui.core.digests import digest_of, file_digest
 from calibtui.core.summary import EvaluationSummary, ModelFigures
 from calibtui.detector.detector import Detector
-from calibtui.evaluation.bootstrap import Drop, drop_in_words, paired_drop
-from calibtui.evaluation.coco import Matches, MeanAP, match, mean_ap
+from calibtui.evaluation.bootstrap import drop_in_words, paired_drop
+from calibtui.evaluation.coco import MeanAP, match, mean_ap
 from calibtui.pipeline.context import Context
 from calibtui.pipeline.detection_pass import DetectionPass, detect_all, layout_digest, load_pass, save_pass
-from calibtui.pipeline.evaluation_set import EvaluationSet, load_evaluation_set, refuse_overlap
+from calibtui.pipeline.evaluation_set import EvaluationSet, refuse_overlap
 from calibtui.pipeline.quantize_stage import Int8Model
 from calibtui.store.artifacts import EvaluationRow
 
-
-@dataclass(frozen=True, slots=True)
-class _Measured:
-    matches: Matches
-    figures: ModelFigures
+FLOAT, INT8 = "float", "INT8"
 
 
-def evaluate_models(context: Context, detector: Detector, int8: Int8Model, report: Path) -> EvaluationSummary:
+def evaluate_models(
+    context: Context, detector: Detector, int8: Int8Model, evaluation: EvaluationSet, report: Path
+) -> EvaluationSummary:
     """Measures float and INT8 model on the evaluation frames. `report` is where report.html will be."""
-    evaluation = load_evaluation_set(context, detector)
     refuse_overlap(context, evaluation, int8.calibration_digests)
-    settings = context.evaluation_settings()
     quantized = detector.with_model(int8.path, simulate=int8.simulate, precise=int8.precise)
-    reference_path = context.root / context.model_settings().onnx
-    reference = _measured(context, evaluation, detector, reference_path, "float", "")
-    other = _measured(context, evaluation, quantized, int8.path, "INT8", int8.arithmetic)
+    passes = _passes(context, evaluation, {FLOAT: (detector, ""), INT8: (quantized, int8.arithmetic)})
     context.tell("evaluate", 0, 0, "interval of the drop")
-    drop = paired_drop(reference.matches, other.matches, seed=settings.seed, replicates=settings.replicates)
-    return _summary(context, evaluation, reference.figures, other.figures, drop, report)
-
-
-def _measured(
-    context: Context, evaluation: EvaluationSet, detector: Detector, model: Path, name: str, arithmetic: str
-) -> _Measured:
-    done = _detections(context, evaluation, detector, model, name, arithmetic)
     truths = [frame.truth for frame in evaluation.frames]
-    matches = match(done.detections, truths, len(evaluation.classes))
-    figures = _figures(mean_ap(matches), evaluation.classes, model.stat().st_size, done.ms_per_frame)
-    return _Measured(matches, figures)
+    matches = {name: match(done.detections, truths, len(evaluation.classes)) for name, done in passes.items()}
+    settings = context.evaluation_settings()
+    drop = paired_drop(matches[FLOAT], matches[INT8], seed=settings.seed, replicates=settings.replicates)
+    return EvaluationSummary(
+        frames=len(evaluation.frames),
+        reference=_figures(mean_ap(matches[FLOAT]), evaluation.classes, detector.path, passes[FLOAT]),
+        int8=_figures(mean_ap(matches[INT8]), evaluation.classes, int8.path, passes[INT8]),
+        drop=drop.points,
+        low=drop.low,
+        high=drop.high,
+        verdict=drop_in_words(drop),
+        report=str(report),
+    )
 
 
-def _detections(
-    context: Context, evaluation: EvaluationSet, detector: Detector, model: Path, name: str, arithmetic: str
-) -> DetectionPass:
-    model_digest = file_digest(model)
+def _passes(
+    context: Context, evaluation: EvaluationSet, models: Mapping[str, tuple[Detector, str]]
+) -> dict[str, DetectionPass]:
+    """The stored passes, and those that had to be made, together over the same frames. `models` by name: the
+    detector, and what
+    besides its file decides what it finds."""
+    digests = {name: file_digest(detector.path) for name, (detector, _) in models.items()}
+    keys = {name: _key(context, evaluation, models[name], digests[name]) for name in models}
+    stored = {name: _stored(context, evaluation, models[name][0], key) for name, key in keys.items()}
+    missing = {name: models[name][0] for name, done in stored.items() if done is None}
+    made = detect_all(context, missing, evaluation.frames) if missing else {}
+    for name, done in made.items():
+        path = context.state / "evaluations" / f"{keys[name][:16]}.npz"
+        save_pass(path, done)
+        record = {
+            "frames": len(evaluation.frames),
+            "seconds": done.seconds,
+            "inference_seconds": done.inference_seconds,
+        }
+        row = EvaluationRow(keys[name], digests[name], path.relative_to(context.state).as_posix(), record)
+        context.store.artifacts.add_evaluation(row, context.run)
+    return {name: made.get(name) or done for name, done in stored.items()}  # type: ignore[misc]
+
+
+def _key(context: Context, evaluation: EvaluationSet, model: tuple[Detector, str], digest: str) -> str:
+    detector, arithmetic = model
     settings = context.model_settings()
-    key = digest_of(
+    return digest_of(
         {
-            "model": model_digest,
+            "model": digest,
             "arithmetic": arithmetic,
             "frames": evaluation.digest,
             "layout": layout_digest(detector),
             "decoding": [settings.score_min, settings.nms_iou, settings.max_detections],
         }
     )
+
+
+def _stored(context: Context, evaluation: EvaluationSet, detector: Detector, key: str) -> DetectionPass | None:
     # What a decoder of the user's own computes can change without its name changing.
-    known = None if ":" in detector.layout.decoder else context.store.artifacts.evaluation(key)
-    stored = load_pass(context.state / known.detections) if known else None
-    if stored is not None and len(stored.detections) == len(evaluation.frames):
-        return stored
-    done = detect_all(context, detector, evaluation.frames, name)
-    path = context.state / "evaluations" / f"{key[:16]}.npz"
-    save_pass(path, done)
-    record = {"frames": len(evaluation.frames), "seconds": done.seconds, "inference_seconds": done.inference_seconds}
-    row = EvaluationRow(key, model_digest, path.relative_to(context.state).as_posix(), record)
-    context.store.artifacts.add_evaluation(row, context.run)
-    return done
+    row = None if ":" in detector.layout.decoder else context.store.artifacts.evaluation(key)
+    done = load_pass(context.state / row.detections) if row else None
+    return done if done is not None and len(done.detections) == len(evaluation.frames) else None
 
 
-def _figures(result: MeanAP, classes: tuple[str, ...], size_bytes: int, ms_per_frame: float) -> ModelFigures:
+def _figures(result: MeanAP, classes: tuple[str, ...], model: Path, done: DetectionPass) -> ModelFigures:
     fields = asdict(result)
     per_class = {name: float(value) for name, value in zip(classes, fields.pop("per_class"), strict=True)}
-    return ModelFigures(**fields, per_class=per_class, size_bytes=size_bytes, ms_per_frame=ms_per_frame)
-
-
-def _summary(
-    context: Context, evaluation: EvaluationSet, reference: ModelFigures, int8: ModelFigures, drop: Drop, report: Path
-) -> EvaluationSummary:
-    return EvaluationSummary(
-        frames=len(evaluation.frames),
-        reference=reference,
-        int8=int8,
-        drop=drop.points,
-        low=drop.low,
-        high=drop.high,
-        verdict=drop_in_words(drop),
-        report=context.relative(report),
-    )
+    return ModelFigures(**fields, per_class=per_class, size_bytes=model.stat().st_size, ms_per_frame=done.ms_per_frame)

@@ -12,7 +12,7 @@ from calibtui.core.summary import EvaluationSummary, RunSummary
 from calibtui.detector.detector import Detector
 from calibtui.pipeline.context import Context, workers
 from calibtui.pipeline.evaluate_stage import evaluate_models
-from calibtui.pipeline.evaluation_set import load_evaluation_set
+from calibtui.pipeline.evaluation_set import EvaluationSet, load_evaluation_set
 from calibtui.pipeline.index_stage import index_pool
 from calibtui.pipeline.judges import check_judge, configured_judge
 from calibtui.pipeline.quantize_stage import Int8Model, int8_of, quantize_model
@@ -33,6 +33,7 @@ class StageRunner:
         self._detector: Detector | None = None
         self._manifest: dict[str, Any] | None = None
         self._int8: Int8Model | None = None
+        self._evaluation: EvaluationSet | None = None
 
     def check_ready(self, stages: Sequence[str]) -> None:
         """Raises whatever would fail late but can be known now, before anything is paid for or computed."""
@@ -41,7 +42,7 @@ class StageRunner:
         if any(stage in stages for stage in MODEL_STAGES):
             self._open_detector()
         if "evaluate" in stages:
-            load_evaluation_set(self._context, self._open_detector())
+            self._evaluation_set()
 
     def run(self, stage: str) -> None:
         """Runs one stage and what it can't do without."""
@@ -80,7 +81,7 @@ class StageRunner:
         detector = self._open_detector()
         int8 = self._int8 or int8_of(self._context, detector, self._calibration_set())
         path = report_path(self._context, int8)
-        evaluation = evaluate_models(self._context, detector, int8, path)
+        evaluation = evaluate_models(self._context, detector, int8, self._evaluation_set(), path)
         self.summary = replace(self.summary, evaluation=evaluation, notes=tuple(self._context.notes))
         write_report(self._context, self.summary, int8, self._calibration_set(), path)
         self._check_target(evaluation)
@@ -93,6 +94,11 @@ class StageRunner:
         if self._detector is None:
             self._detector = Detector.load(self._context.model_settings(), self._context.root, threads=workers())
         return self._detector
+
+    def _evaluation_set(self) -> EvaluationSet:
+        if self._evaluation is None:
+            self._evaluation = load_evaluation_set(self._context, self._open_detector())
+        return self._evaluation
 
     def _calibration_set(self) -> dict[str, Any]:
         if self._manifest is None:

@@ -71,6 +71,11 @@ class ArtifactTable(Table):
         key, model_digest, detections, record = rows[0]
         return EvaluationRow(key, model_digest, detections, json.loads(record))
 
+    def evaluations(self) -> list[EvaluationRow]:
+        """All of them, the newest first."""
+        rows = self._rows("SELECT key, model_digest, detections, record FROM evaluations ORDER BY created_at DESC")
+        return [EvaluationRow(key, model, path, json.loads(record)) for key, model, path, record in rows]
+
     def add_evaluation(self, evaluation: EvaluationRow, run: str) -> None:
         self._rows(
             "INSERT OR REPLACE INTO evaluations (key, model_digest, detections, record, run) VALUES (?, ?, ?, ?, ?)",
