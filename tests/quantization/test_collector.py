@@ -265,8 +265,10 @@ def test_a_real_detector_is_counted_exactly(tmp_path, shared_data):
     made = prepare_model(shared_data / "deeppcb" / "pcb_tiny_320.onnx", tmp_path / "prepared.onnx")
     wanted = tensors_to_observe(made, preset("ort-cpu", QuantizationSettings(), VNNI))
     images = [np.random.default_rng(n).random((1, 3, 320, 320), dtype=np.float32) for n in range(2)]
-    planned = Calibrator(made, wanted, exact=True)
-    together = calibrated(made, wanted, images, exact=True)
+    graph = graph_of(made.load())
+    followed = [n for n in made.load().graph.node if n.op_type in ("Concat", "Reshape") and n.output[0] in graph.floats]
+    every = [*wanted, *(name for n in followed for name in (*n.input, *n.output) if name in graph.floats)]
+    planned, together = Calibrator(made, every, exact=True), calibrated(made, every, images, exact=True)
     assert planned.plan.recipes
     for name in planned.plan.recipes:
         alone = calibrated(made, [name], images, exact=True)

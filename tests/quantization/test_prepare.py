@@ -11,6 +11,7 @@ import pytest
 from onnx import TensorProto, helper
 
 from calibtui.core.errors import ModelError
+from calibtui.quantization.collector import Calibrator
 from calibtui.quantization.graph import graph_of
 from calibtui.quantization.prepare import prepare_model
 
@@ -100,6 +101,29 @@ def test_a_model_without_weights_is_refused(tmp_path):
     onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), str(source))
     with pytest.raises(ModelError, match="no convolution or matrix product"):
         prepare_model(source, tmp_path / "prepared.onnx")
+
+
+def test_half_precision_and_quantized_files_are_refused_by_name(tmp_path):
+    net = NetworkBuilder()
+    net.conv("image", "output", (3, 8))
+    net.constant("half", np.zeros(4, np.float16))
+    onnx.save(net.model(["output"]), str(tmp_path / "half.onnx"))
+    with pytest.raises(ModelError, match=r"half\.onnx has half-precision"):
+        prepare_model(tmp_path / "half.onnx", tmp_path / "prepared.onnx")
+
+
+def test_a_model_of_open_height_and_width_is_prepared(tmp_path, frame):
+    net = NetworkBuilder()
+    net.conv("image", "output", (3, 16))
+    model = net.model(["output"])
+    for info in (model.graph.input[0], model.graph.output[0]):
+        for place, name in ((2, "height"), (3, "width")):
+            info.type.tensor_type.shape.dim[place].dim_param = name
+    onnx.save(model, str(tmp_path / "open.onnx"))
+    made = prepare_model(tmp_path / "open.onnx", tmp_path / "prepared.onnx")
+    calibrator = Calibrator(made, ["image", "output"])
+    calibrator.observe("frame", frame(0))
+    assert calibrator.statistics.histograms["output"].total == 16 * 32 * 32
 
 
 @pytest.mark.shared

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -75,6 +77,15 @@ def test_entropy_keeps_what_is_even():
     values = np.random.default_rng(0).uniform(0, 1, 100_000)
     low, high = entropy_range(histogram(values), extremes(values), 256, symmetric=False)
     assert low <= 0.01 and high > 0.95
+
+
+def test_entropy_is_not_drawn_to_the_values_of_flat_areas(gaussian):
+    """Half of the elements on two values, as a picture's even background puts them."""
+    flat = np.concatenate(
+        [np.random.default_rng(1).normal(0, 2, 100_000), np.full(60_000, 0.31), np.full(40_000, -0.2)]
+    )
+    low, high = entropy_range(histogram(flat), extremes(flat), 256, symmetric=False)
+    assert high > 3 and low < -3
 
 
 def test_entropy_of_a_rectified_tensor_begins_at_zero(rectified):
@@ -154,3 +165,9 @@ def test_an_unknown_calibrator_and_a_percentile_beyond_100_are_refused(gaussian,
 def test_a_calibrator_that_needs_histograms_says_so(gaussian, scheme):
     with pytest.raises(ModelError, match="mse needs histograms"):
         ranges(statistics_of(gaussian, histograms=False), "mse", percentile=99, scheme=scheme)
+
+
+@pytest.mark.parametrize("calibrator", ["percentile", "entropy", "mse"])
+def test_nothing_is_clipped_off_a_detectors_answers(gaussian, scheme, calibrator):
+    statistics = dataclasses.replace(statistics_of(gaussian), heads=("x",))
+    assert ranges(statistics, calibrator, percentile=90, scheme=scheme)["x"] == statistics.extremes("x")

@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from calibtui.core.errors import ModelError
 from calibtui.quantization.counting import CodeCounter, extremes
 from calibtui.quantization.derivation import ObservationPlan, observation_plan
-from calibtui.quantization.graph import graph_of
+from calibtui.quantization.graph import graph_of, heads
 from calibtui.quantization.histogram import BINS, Histogram
 from calibtui.quantization.observation import Observer
-from calibtui.quantization.prepare import PreparedModel
+from calibtui.quantization.prepare import WEIGHTED, PreparedModel
 from calibtui.quantization.statistics import Statistics, plan_digest
 
 # Counters are 32 bits wide; this many elements of a tensor can't overflow one bin.
@@ -50,6 +50,8 @@ class Calibrator:
             raise ModelError(f"{prepared.path} has no float tensor {unknown[0]!r}.", "Prepare the model again.")
         self._model_digest = prepared.digest
         self._tensors = tuple(tensors)
+        answers = heads(graph, WEIGHTED)
+        self._heads = tuple(name for name in self._tensors if name in answers)
         self._plan = observation_plan(graph, tensors, exact=exact or not histograms)
         self._observer = Observer(model, self._plan.observed, threads)
         self._digest = plan_digest(self._plan.observed, self._tensors, histograms)
@@ -143,6 +145,7 @@ class Calibrator:
             {name: complete[name] for name in self._tensors} if complete else {},
             np.stack([lows[name] for name in self._tensors], axis=1),
             np.stack([highs[name] for name in self._tensors], axis=1),
+            self._heads,
         )
 
     def _histogram(self, name: str) -> Histogram:

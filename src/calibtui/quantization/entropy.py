@@ -13,14 +13,15 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import median_filter
 
 from calibtui.quantization.histogram import Histogram
 from calibtui.quantization.linear_bins import rebinned
 
-BINS = 8192
-CANDIDATES = 96
-# Below this share of the extreme a threshold clips nearly everything; above it candidates are even in their logarithm.
-_SMALLEST = 1 / 64
+# Sixteen bins a level over the whole range, and no threshold under one bin a level: both as in the source.
+BINS = 4096
+CANDIDATES = 128
+_SMALLEST = 1 / 16
 _FLOOR = 1e-9
 
 Range = tuple[float, float]
@@ -34,7 +35,7 @@ def entropy_range(histogram: Histogram, extremes: Range, levels: int, *, symmetr
         return low, high
     if symmetric:
         low, high = -furthest, furthest
-    elements = rebinned(histogram, low, high, BINS)
+    elements = _without_spikes(rebinned(histogram, low, high, BINS), levels)
     width = (high - low) / BINS
     best, chosen = np.inf, (low, high)
     for threshold in furthest * np.geomspace(1, _SMALLEST, CANDIDATES):
@@ -46,6 +47,19 @@ def entropy_range(histogram: Histogram, extremes: Range, levels: int, *, symmetr
         if divergence < best:
             best, chosen = divergence, (low + first * width, low + last * width)
     return max(chosen[0], low), min(chosen[1], high)
+
+
+def _without_spikes(elements: NDArray[np.float64], levels: int) -> NDArray[np.float64]:
+    """Cuts bins that tower over their surroundings down to them.
+
+    Zeros of a Relu and the flat areas of a picture put much of a tensor on single values. A level expresses a single
+    value well, but the divergence sees only that the level spreads it over its bins, and flees to thresholds that
+    clip nearly everything. Implementations of the method leave the bin of zero out for this reason; flat areas have
+    theirs anywhere.
+    """
+    around: NDArray[np.float64] = median_filter(elements, 2 * BINS // levels + 1, mode="nearest")
+    tallest: NDArray[np.float64] = np.maximum(2 * around, elements.sum() / BINS)
+    return np.minimum(elements, tallest)
 
 
 def _divergence(elements: NDArray[np.float64], first: int, last: int, levels: int) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -56,6 +57,17 @@ def graph_of(model: onnx.ModelProto) -> Graph:
         frozenset(info.name for info in known if info.type.tensor_type.elem_type == onnx.TensorProto.FLOAT),
         frozenset(info.name for info in model.graph.output),
     )
+
+
+def heads(graph: Graph, weighted: Collection[str]) -> frozenset[str]:
+    """Tensors from which no node of the types `weighted` is reached: a detector's answers, and what only rearranges
+    them.
+    """
+    feeding: set[str] = set()
+    for node in reversed(graph.model.graph.node):
+        if node.op_type in weighted or feeding.intersection(node.output):
+            feeding.update(node.input)
+    return frozenset(name for node in graph.model.graph.node for name in node.output if name not in feeding)
 
 
 def static_shape(info: onnx.ValueInfoProto) -> tuple[int, ...] | None:

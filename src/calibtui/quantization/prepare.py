@@ -88,6 +88,10 @@ def _read(source: Path) -> onnx.ModelProto:
         raise ModelError(f"{source} has no convolution or matrix product to quantize.", "Check [model] onnx.")
     if any(node.op_type in ("QuantizeLinear", "QLinearConv", "ConvInteger") for node in model.graph.node):
         raise ModelError(f"{source} is quantized already.", "Name the float model in [model] onnx.")
+    if any(tensor.data_type == onnx.TensorProto.FLOAT16 for tensor in model.graph.initializer):
+        raise ModelError(
+            f"{source} has half-precision weights.", "Export it in float32: that is what INT8 is made from."
+        )
     _weights_out_of_inputs(model)
     return model
 

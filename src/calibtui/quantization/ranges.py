@@ -16,6 +16,10 @@ CALIBRATORS = ("minmax", "percentile", "entropy", "mse")
 def ranges(statistics: Statistics, calibrator: str, *, percentile: float, scheme: Scheme) -> dict[str, Range]:
     """(low, high) of every tensor of `statistics`; `percentile` in percent, read by the percentile calibrator alone.
 
+    Nothing is clipped off a detector's answers (`statistics.heads`), whatever the calibrator: nearly all of their
+    elements are background, and the few that aren't, which every one of these measures would give up first, are the
+    detections.
+
     Raises SettingsError for an unknown calibrator or a percentile outside (0, 100], ModelError where the statistics
     hold no frame, or no histograms for a calibrator that needs them.
     """
@@ -35,7 +39,7 @@ def ranges(statistics: Statistics, calibrator: str, *, percentile: float, scheme
 
 def _range(statistics: Statistics, name: str, calibrator: str, percentile: float, scheme: Scheme) -> Range:
     extremes = statistics.extremes(name)
-    if calibrator == "minmax":
+    if calibrator == "minmax" or name in statistics.heads:
         return extremes
     histogram = statistics.histograms[name]
     symmetric = scheme.symmetric_activations

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 from collections.abc import Mapping
@@ -36,6 +37,7 @@ class Statistics:
     histograms: Mapping[str, Histogram]
     lows: NDArray[np.float32]
     highs: NDArray[np.float32]
+    heads: tuple[str, ...] = ()
 
     def extremes(self, tensor: str) -> tuple[float, float]:
         """Exact minimum and maximum over all frames. Raises ModelError before the first frame."""
@@ -72,13 +74,12 @@ class Statistics:
             histograms,
             np.concatenate([self.lows, other.lows])[order],
             np.concatenate([self.highs, other.highs])[order],
+            self.heads,
         )
 
     @property
     def digest(self) -> str:
         """Hex SHA-256 of everything in here."""
-        import hashlib
-
         return hashlib.sha256(self._bytes()).hexdigest()
 
     def save(self, path: Path) -> None:
@@ -107,6 +108,7 @@ class Statistics:
             "plan": self.plan,
             "tensors": self.tensors,
             "frames": self.frames,
+            "heads": self.heads,
             "lengths": [len(part.ranks) for part in parts],
         }
         buffer = io.BytesIO()
@@ -142,6 +144,7 @@ class Statistics:
             histograms if head["lengths"] else {},
             arrays["lows"],
             arrays["highs"],
+            tuple(head["heads"]),
         )
 
 

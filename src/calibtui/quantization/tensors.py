@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection
 from fnmatch import fnmatchcase
 
+import onnx
+
 from calibtui.quantization.graph import Graph, expectation_weights, graph_of
 from calibtui.quantization.prepare import WEIGHTED, PreparedModel
 from calibtui.quantization.qdq import activations_quantized
@@ -16,10 +18,9 @@ def tensors_to_observe(prepared: PreparedModel, scheme: Scheme, float_nodes: Col
     itself.
     """
     model = prepared.load()
-    kept = nodes_in_float(model_graph := graph_of(model), scheme, float_nodes)
+    order = [info.name for info in model.graph.input] + [name for node in model.graph.node for name in node.output]
+    kept = nodes_in_float(graph_of(model), scheme, float_nodes)
     wanted = activations_quantized(model, scheme, tuple(kept))
-    order = [info.name for info in model_graph.model.graph.input]
-    order += [name for node in model_graph.model.graph.node for name in node.output]
     return tuple(name for name in order if name in wanted)
 
 
@@ -35,17 +36,16 @@ def nodes_in_float(graph: Graph, scheme: Scheme, float_nodes: Collection[str] = 
     return kept
 
 
-def _reason(graph: Graph, node: object, scheme: Scheme, float_nodes: Collection[str]) -> str:
-    name, op_type, inputs = node.name, node.op_type, list(node.input)  # type: ignore[attr-defined]
-    if name in float_nodes:
+def _reason(graph: Graph, node: onnx.NodeProto, scheme: Scheme, float_nodes: Collection[str]) -> str:
+    if node.name in float_nodes:
         return "left in float to hold the allowed drop"
     for pattern in scheme.float_patterns:
-        if fnmatchcase(name, pattern):
+        if fnmatchcase(node.name, pattern):
             return f"float_layers names it ({pattern})"
-    if op_type not in WEIGHTED:
+    if node.op_type not in WEIGHTED:
         return ""
-    constants = [graph.constant(tensor) for tensor in inputs[:2]]
+    constants = [graph.constant(tensor) for tensor in node.input[:2]]
     if any(expectation_weights(values) for values in constants):
         return "it takes the expectation of a box edge's distribution: an INT8 step there moves every box"
-    weights = constants[1] if op_type != "MatMul" else next((c for c in constants if c is not None), None)
+    weights = constants[1] if node.op_type != "MatMul" else next((c for c in constants if c is not None), None)
     return "" if weights is not None else "its weights are computed, not constant"
