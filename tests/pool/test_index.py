@@ -24,7 +24,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:PIL")
 
 def candidate(path: Path) -> Candidate:
     about = path.stat()
-    return Candidate(path.name, path, about.st_size, about.st_mtime_ns)
+    return Candidate(path.name, str(path), about.st_size, about.st_mtime_ns)
 
 
 def indexed(

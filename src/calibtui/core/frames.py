@@ -5,25 +5,32 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
-    """One file that a source of the pool names, before it is opened.
+class Candidate(NamedTuple):
+    """One file that a source of the pool names, before it is opened: made once a file of a pool of any size, so it is
+    light.
 
     `uri` is how the product names the frame everywhere: the path relative to the workspace in POSIX form where the file
-    lies inside it, else the absolute path. `size_bytes` is -1 and `mtime_ns` 0 where the file is missing. `columns` are
-    a manifest's further columns.
+    lies inside it, else the absolute path. `file` is that absolute path as text. `size_bytes` is -1 and `mtime_ns` 0
+    where
+    the file is missing. `columns` are a manifest's further columns.
     """
 
     uri: str
-    path: Path
+    file: str
     size_bytes: int
     mtime_ns: int
-    columns: Mapping[str, str] = field(default_factory=dict)
+    columns: Mapping[str, str] = MappingProxyType({})
+
+    @property
+    def path(self) -> Path:
+        return Path(self.file)
 
 
 @dataclass(frozen=True, slots=True)

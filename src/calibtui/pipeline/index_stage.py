@@ -36,12 +36,12 @@ def index_role(context: Context, role: Role, images: Sequence[str]) -> None:
     context.tell("pool", 0, 0, "looking for files")
     candidates = find_candidates(images, context.root)
     known = frames.known(role, DESCRIPTOR_VERSION)
-    total = len(changed(candidates, known))
+    fresh = changed(candidates, known)
     done, started = 0, time.monotonic()
-    for batch in index_frames(candidates, known, workers=workers(), stop=context.stop):
+    for batch in index_frames(fresh, {}, workers=workers(), stop=context.stop):
         frames.write(role, batch, DESCRIPTOR_VERSION)
         done += len(batch)
-        context.tell("pool", done, total, f"{done / max(time.monotonic() - started, 1e-9):,.0f} frames/s")
+        context.tell("pool", done, len(fresh), f"{done / max(time.monotonic() - started, 1e-9):,.0f} frames/s")
     context.stop.raise_if_set()
     _mark_present(context, role, candidates)
     frames.set_columns(role, {candidate.uri: candidate.columns for candidate in candidates if candidate.columns})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 
 from calibtui.core.errors import PoolError
 from calibtui.core.frames import Candidate
@@ -40,13 +41,14 @@ def find_candidates(images: Sequence[str], root: Path) -> list[Candidate]:
     return [found[uri] for uri in sorted(found)]
 
 
+_NO_COLUMNS: Mapping[str, str] = MappingProxyType({})
+
+
 class _Namer:
     """Gives an absolute path its uri: relative to the workspace where it lies inside, whichever way the workspace is
     reached."""
 
     def __init__(self, root: Path) -> None:
-        self._directory = ""
-        self._parent = Path()
         self.inside = tuple({f"{str(path).rstrip('/')}/" for path in (root.absolute(), root.resolve())})
 
     def uri(self, path: str) -> str:
@@ -58,14 +60,7 @@ class _Namer:
         return path if path.isascii() else os.fsencode(path).decode("utf-8", "backslashreplace")
 
     def candidate(self, file: FoundFile, columns: Mapping[str, str] | None = None) -> Candidate:
-        return Candidate(self.uri(file.path), self._path(file.path), file.size_bytes, file.mtime_ns, columns or {})
-
-    def _path(self, path: str) -> Path:
-        """`Path(path)`, at half the price for the next file of the same directory: parsing paths is most of a walk."""
-        directory, _, name = path.rpartition("/")
-        if directory != self._directory:
-            self._directory, self._parent = directory, Path(directory or "/")
-        return Path(self._parent, name)
+        return Candidate(self.uri(file.path), file.path, file.size_bytes, file.mtime_ns, columns or _NO_COLUMNS)
 
 
 def _of_source(source: str, root: Path, namer: _Namer) -> Iterator[Candidate]:
@@ -134,7 +129,7 @@ def _stat(path: str) -> FoundFile:
 
 def _joined(earlier: Candidate, later: Candidate) -> Candidate:
     columns = {**later.columns, **earlier.columns}
-    return Candidate(earlier.uri, earlier.path, earlier.size_bytes, earlier.mtime_ns, columns)
+    return earlier._replace(columns=columns)
 
 
 def _not_local(source: str, manifest: Path | None = None) -> PoolError:
