@@ -15,14 +15,14 @@ def frame(rng: random.Random, retried: float = 0.0) -> Spent:
     return Spent(calls, 1100 * calls, output, 2530 * calls + round(9.2 * output))
 
 
-@pytest.mark.parametrize(("retried", "least"), [(0.0, 0.93), (0.05, 0.88)])
+@pytest.mark.parametrize(("retried", "least"), [(0.0, 0.92), (0.05, 0.87)])
 def test_nineteen_of_twenty_intervals_hold_what_really_came(retried, least):
     """A few less where one frame in twenty costs twice as much: 50 frames know little of what is rare."""
-    rng, inside, rounds = random.Random(5), 0, 800
+    rng, inside, rounds = random.Random(5), 0, 300
     for _ in range(rounds):
         measured = [frame(rng, retried) for _ in range(50)]
-        rest = sum(frame(rng, retried).cost_micro_eur for _ in range(400))
-        estimate = forecast(measured, 400).cost_micro_eur
+        rest = sum(frame(rng, retried).cost_micro_eur for _ in range(200))
+        estimate = forecast(measured, 200).cost_micro_eur
         inside += estimate.low <= rest <= estimate.high
     assert least <= inside / rounds <= 0.98
 

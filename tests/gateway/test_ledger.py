@@ -11,6 +11,7 @@ import pytest
 from calibtui.core.errors import BudgetExhaustedError, SettingsError, WorkspaceUnwritableError
 from calibtui.core.summary import BudgetLine
 from calibtui.gateway.ledger import BudgetWarning, Ledger
+from calibtui.gateway.os_user import os_user
 from calibtui.store.store import Store
 from calibtui.workspace.settings import BudgetSettings
 
@@ -183,6 +184,14 @@ async def test_a_cap_set_by_hand_holds_across_restarts_until_the_file_changes(st
         ("set", "giulia", 1_000_000, 2_500_000, "two more products"),
         ("file", "ada", 2_500_000, 3_000_000, "changed in calibtui.toml"),
     ]
+
+
+def test_who_pays_can_not_be_chosen_by_an_environment_variable(store, monkeypatch):
+    for name in ("LOGNAME", "USER", "LNAME", "USERNAME"):
+        monkeypatch.setenv(name, "somebody-else")
+    assert os_user() != "somebody-else"
+    Ledger.open(store.ledger, budgets(team=1))
+    assert store.ledger.audit()[0].who == os_user()
 
 
 async def test_a_cap_lowered_under_what_is_held_lets_nothing_more_leave(store):

@@ -76,7 +76,7 @@ async def test_ten_kills_and_the_upstream_was_never_asked_for_more_than_the_cap(
 
 
 async def test_calls_that_are_never_settled_use_the_cap_up_by_their_worst_cases(tmp_path):
-    kill_again_and_again(tmp_path, 3, 0.5, "keep", 0.2)
+    kill_again_and_again(tmp_path, 2, 0.5, "keep", 0.2)
     assert sum(worst for worst, _ in upstream_books(tmp_path).values()) <= micro_eur(0.5)
     await check_books(tmp_path, 0.5)
 

@@ -12,7 +12,6 @@ crash swallows costs no money: its call counts at the worst case until it is rec
 from __future__ import annotations
 
 import asyncio
-import getpass
 import math
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -25,6 +24,7 @@ from calibtui.gateway.balances import fill
 from calibtui.gateway.budget_tree import BudgetTree, Node, correct, refusal, settle, take, written
 from calibtui.gateway.caps import cap_of, caps_in_force, changes_of_file
 from calibtui.gateway.group_commit import GroupCommit
+from calibtui.gateway.os_user import os_user
 from calibtui.gateway.reconciliation import LARGEST_MICRO_EUR, Correction, Difference, compared, left_alone
 from calibtui.store.ledger import AuditRow, CallBooks, Entry, LedgerBatch, LedgerTable, WarningRow
 from calibtui.workspace.settings import BudgetSettings
@@ -103,7 +103,7 @@ class Ledger:
         """
         tree = BudgetTree.from_settings(budgets)
         history = table.caps()
-        changes = changes_of_file(budgets, history, who or getpass.getuser(), clock())
+        changes = changes_of_file(budgets, history, who or os_user(), clock())
         ledger = cls(table, tree, clock=clock, newest=table.newest_hold(), on_warning=on_warning)
         fill(tree, table, caps_in_force([*history, *changes]), ledger._now())
         table.commit(LedgerBatch(audit=changes, warnings=ledger._due(tree)))
