@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -117,7 +116,7 @@ def test_only_new_and_changed_files_are_opened(photo: Callable[..., Path]) -> No
     known = {file.uri: (file.size_bytes, file.mtime_ns) for file in files}
     for file in files:
         file.path.unlink()  # opening any of the known ones would now show as a reason
-    changed = replace(files[2], mtime_ns=files[2].mtime_ns + 1)
+    changed = files[2]._replace(mtime_ns=files[2].mtime_ns + 1)
     assert [row.uri for row in indexed([*files[:2], changed, files[3]], known)] == ["2.jpg"]
     assert indexed(files, known) == []
 
@@ -151,7 +150,7 @@ def test_leaving_early_ends_the_threads(photo: Callable[..., Path]) -> None:
 
 
 def test_the_columns_of_a_manifest_travel_with_the_row(photo: Callable[..., Path]) -> None:
-    file = replace(candidate(photo()), columns={"station": "left"})
+    file = candidate(photo())._replace(columns={"station": "left"})
     assert index_frame(file).columns == {"station": "left"}
 
 
