@@ -24,7 +24,9 @@ def print_table(result: Mapping[str, Any]) -> None:
             str(row["what"]), _number(row.get("value")), str(row.get("unit") or ""),
             _number(row.get("ratio")), str(row.get("target") or ""), verdict,
         )  # fmt: skip
-    Console(highlight=False).print(table)
+    console = Console(highlight=False)
+    console.width = max(console.width, 110)
+    console.print(table)
 
 
 def _number(value: Any) -> str:

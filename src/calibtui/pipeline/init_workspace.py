@@ -97,12 +97,17 @@ images = {_quoted(found.pool or "images")}
 
 
 def _model(found: FoundFiles, layout: tuple[str, ...], problem: str) -> str:
+    if found.model is None:
+        return """
+# [model]              # the float detector; without it only scoring and selection can run
+# onnx = "detector.onnx"
+"""
     said = [*layout, *(f"not usable as it is: {line}" for line in problem.splitlines())]
     said += [f"also here: {name}" for name in found.other_models]
     comments = "".join(f"# {line}\n" for line in said)
     return f"""
 [model]
-onnx = {_quoted(found.model or "detector.onnx")}
+onnx = {_quoted(found.model)}
 {comments}decoder = "auto"       # or a decoder's name, or "package.module:function"
 input = "auto"         # or {{ size = [640, 640], resize = "letterbox", channels = "rgb" }}
 classes = "auto"       # or a list of names, or a file with one name a line
