@@ -7,7 +7,7 @@ import json
 from dataclasses import asdict
 from pathlib import Path
 
-from calibtui.cli.outcome import printable
+from calibtui.core.text import printable
 from calibtui.pipeline.doctor import examine
 
 MARKS = {"ok": "✓", "warning": "!", "problem": "✗"}

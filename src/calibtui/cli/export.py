@@ -6,7 +6,7 @@ import argparse
 import json
 from pathlib import Path
 
-from calibtui.cli.outcome import printable
+from calibtui.core.text import one_line
 from calibtui.pipeline.export import export
 from calibtui.workspace.load import load_settings
 
@@ -18,9 +18,9 @@ def run(arguments: argparse.Namespace) -> int:
         print(json.dumps({"schema": 1, "directory": str(target.resolve()), "files": names}))
     else:
         frames = sum(name.startswith("frames/") for name in names)
-        print(printable(f"wrote {target.resolve()}"))
+        print(one_line(f"wrote {target.resolve()}"))
         for name in (name for name in names if not name.startswith("frames/")):
-            print(printable(f"  {name}"))
+            print(one_line(f"  {name}"))
         if frames:
             print(f"  frames/ ({frames} files)")
     return 0

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from calibtui.core.errors import CalibtuiError
 from calibtui.core.files import unwritable_named
+from calibtui.core.text import printable
 
 _MODULES = {
     "init": "calibtui.cli.init",
@@ -59,10 +60,3 @@ def show_error(error: CalibtuiError) -> None:
     """The message and its hint, plain, without what a file name or a reply could do to a terminal."""
     with contextlib.suppress(BrokenPipeError):
         print(printable(f"calibtui: {error}"), file=sys.stderr)
-
-
-def printable(text: str) -> str:
-    """`text` with control characters and lone surrogates shown as escapes; line ends stay."""
-    return "".join(
-        c if c == "\n" or (c.isprintable() and not 0xD800 <= ord(c) <= 0xDFFF) else ascii(c)[1:-1] for c in text
-    )

@@ -7,8 +7,8 @@ import sys
 import time
 from collections.abc import Iterator
 
-from calibtui.cli.outcome import printable
 from calibtui.core.progress import OnProgress, Progress
+from calibtui.core.text import one_line
 
 PLAIN_INTERVAL_S = 5.0
 
@@ -37,7 +37,7 @@ class _PlainLines:
             return
         self._stage, self._next = progress.stage, now + PLAIN_INTERVAL_S
         count = f" {progress.done:,}/{progress.total:,}" if progress.total else ""
-        print(printable(f"{progress.stage}:{count} {progress.note}".rstrip()), file=sys.stderr, flush=True)
+        print(one_line(f"{progress.stage}:{count} {progress.note}".rstrip()), file=sys.stderr, flush=True)
 
 
 @contextlib.contextmanager
@@ -58,7 +58,7 @@ def _bar() -> Iterator[OnProgress]:
         tasks: dict[str, TaskID] = {}
 
         def on_progress(progress: Progress) -> None:
-            note = escape(printable(progress.note))
+            note = escape(one_line(progress.note))
             if progress.stage not in tasks:
                 for task in bars.task_ids:
                     bars.remove_task(task)

@@ -7,8 +7,8 @@ import json
 import time
 from pathlib import Path
 
-from calibtui.cli.outcome import printable
 from calibtui.core.money import eur
+from calibtui.core.text import one_line
 from calibtui.pipeline.status import Status, read_status
 from calibtui.workspace.load import load_settings
 
@@ -21,7 +21,7 @@ def run(arguments: argparse.Namespace) -> int:
         print(json.dumps(status.as_json()))
         return 0
     for line in _lines(status):
-        print(printable(line))
+        print(one_line(line))
     return 0
 
 

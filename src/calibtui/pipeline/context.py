@@ -8,6 +8,8 @@ from pathlib import Path
 
 from calibtui.core.errors import ConfigurationError
 from calibtui.core.progress import OnProgress, Progress, StopFlag
+from calibtui.gateway.event_log import Log, silent_log
+from calibtui.gateway.metrics import Metrics
 from calibtui.store.store import Store
 from calibtui.workspace.settings import EvaluationSettings, ModelSettings, Settings
 
@@ -22,6 +24,8 @@ class Context:
     on_progress: OnProgress
     stop: StopFlag
     notes: list[str] = field(default_factory=list)
+    metrics: Metrics = field(default_factory=Metrics)
+    log: Log = field(default_factory=silent_log)
 
     @property
     def root(self) -> Path:
@@ -32,7 +36,9 @@ class Context:
         return self.settings.state
 
     def tell(self, stage: str, done: int, total: int, note: str = "") -> None:
-        self.on_progress(Progress(stage, done, total, note))
+        progress = Progress(stage, done, total, note)
+        self.metrics.run.progress(progress)
+        self.on_progress(progress)
 
     def note(self, sentence: str) -> None:
         if sentence not in self.notes:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from calibtui.core.errors import CalibtuiError, ConfigurationError
 from calibtui.core.files import written_whole
+from calibtui.core.text import one_line
 from calibtui.detector.detector import Detector
 from calibtui.pipeline.found_files import FoundFiles, look_around
 from calibtui.workspace.load import FILE_NAME
@@ -75,7 +76,7 @@ def _document(found: FoundFiles, layout: tuple[str, ...], problem: str) -> str:
         _pool(found),
         _model(found, layout, problem),
         _evaluation(found),
-        _SCORING if found.model else _SCORING.replace('judge = "detector"', 'judge = "vlm"'),
+        _SCORING.format(judge=_OWN_MODEL if found.model else _NO_MODEL),
         _SELECTION,
         _QUANTIZATION,
     ]
@@ -104,7 +105,7 @@ def _model(found: FoundFiles, layout: tuple[str, ...], problem: str) -> str:
 """
     said = [*layout, *(f"not usable as it is: {line}" for line in problem.splitlines())]
     said += [f"also here: {name}" for name in found.other_models]
-    comments = "".join(f"# {line}\n" for line in said)
+    comments = "".join(f"# {one_line(line)}\n" for line in said)
     return f"""
 [model]
 onnx = {_quoted(found.model)}
@@ -130,16 +131,19 @@ annotations = {_quoted(found.evaluation_annotations)}
 """
 
 
+_OWN_MODEL = 'judge = "detector"     # your own model, no key and no network; or "vlm": a vision-language model'
+_NO_MODEL = 'judge = "vlm"          # a vision-language model; or "detector": your own model, no key and no network'
+
 _SCORING = """
 [scoring]
-judge = "detector"     # your own model, no key and no network; or "vlm": a vision-language model
+{judge}
 # prompt = "difficulty@1"
 # model = "gpt-4o"
 # concurrency = 32
 
 # [providers.openai]   # any endpoint that speaks OpenAI's chat completions
 # base_url = "https://api.openai.com/v1"
-# keys = [{ env = "OPENAI_API_KEY" }]
+# keys = [{{ env = "OPENAI_API_KEY" }}]
 # [providers.openai.models."gpt-4o"]
 # eur_per_million_input = 2.30      # a model without a price is an error; free = 0.0 written out
 # eur_per_million_output = 9.20

@@ -68,7 +68,9 @@ def _vlm_judge(context: Context) -> ConfiguredJudge:
     identity = JudgeIdentity("vlm", scoring.model or "", prompt.label, prompt.digest, parameters_digest(scoring))
     payloads = [payload_digest(frame.digest, recipe) for frame in frames]
     questions = Questions(identity, frames, payloads, scoring.passes)
-    return ConfiguredJudge(questions, lambda: vlm_judge(scoring, providers, prompt, os.environ))
+    return ConfiguredJudge(
+        questions, lambda: vlm_judge(scoring, providers, prompt, os.environ, metrics=context.metrics.calls)
+    )
 
 
 def _detector_judge(context: Context, detector: Detector) -> ConfiguredJudge:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import secrets
 import time
 from collections.abc import Sequence
@@ -10,7 +11,11 @@ from dataclasses import dataclass, replace
 from calibtui.core.errors import CalibtuiError, InterruptedByUser
 from calibtui.core.progress import OnProgress, StopFlag
 from calibtui.core.summary import RunSummary
+from calibtui.gateway.event_log import open_log
+from calibtui.gateway.metrics import Metrics
+from calibtui.gateway.metrics_server import serving_metrics
 from calibtui.pipeline.context import Context
+from calibtui.pipeline.observation import run_began, run_ended, stage_began, stage_ended
 from calibtui.pipeline.stages import StageRunner
 from calibtui.store.store import Store
 from calibtui.workspace.settings import Settings
@@ -31,12 +36,19 @@ def run_stages(
     started = time.time()
     run = f"{time.strftime('%Y%m%d-%H%M%S', time.gmtime(started))}-{secrets.token_hex(2)}"
     summary = RunSummary(str(settings.root), run)
+    metrics = Metrics()
     try:
-        with Store(settings.state) as store:
-            context = Context(settings, store, run, on_progress, stop)
+        with contextlib.ExitStack() as open_until_end:
+            open_until_end.enter_context(serving_metrics(settings.metrics.listen, metrics, file=settings.file))
+            store = open_until_end.enter_context(Store(settings.state))
+            log = open_until_end.enter_context(contextlib.closing(open_log(settings.state)))
+            context = Context(settings, store, run, on_progress, stop, metrics=metrics, log=log)
             store.runs.begin(run, command, started)
+            run_began(context, command)
             outcome = _run(context, stages, summary)
-            store.runs.end(run, _state(outcome.error), time.time(), outcome.summary.as_json())
+            state = _state(outcome.error)
+            store.runs.end(run, state, time.time(), outcome.summary.as_json())
+            run_ended(context, state, outcome.summary, outcome.error)
             return outcome
     except CalibtuiError as error:
         return Outcome(summary, error)
@@ -57,13 +69,17 @@ def _run(context: Context, stages: Sequence[str], summary: RunSummary) -> Outcom
 
 def _run_stage(context: Context, runner: StageRunner, stage: str) -> None:
     runs = context.store.runs
+    started = time.monotonic()
     runs.begin_stage(context.run, stage, time.time())
+    stage_began(context, stage)
     try:
         runner.run(stage)
     except CalibtuiError as error:
         runs.end_stage(context.run, stage, _state(error), time.time(), {"error": error.message})
+        stage_ended(context, stage, _state(error), time.monotonic() - started, error)
         raise
     runs.end_stage(context.run, stage, "done", time.time(), None)
+    stage_ended(context, stage, "done", time.monotonic() - started, None)
 
 
 def _state(error: CalibtuiError | None) -> str:

@@ -27,6 +27,7 @@ def score_pool(context: Context, judge: ConfiguredJudge) -> tuple[ScoringSummary
     questions = judge.questions
     keys = questions.table()
     hits = context.store.scores.cached(keys) if context.settings.cache.exact else _none(context, keys)
+    context.metrics.calls.observe_hits("exact", hits.num_rows)
     missing = questions.unanswered(context, hits)
     shards = RunShards(context.state / "shards" / context.run)
     outcome = None
@@ -54,6 +55,8 @@ async def _ask(
             [record for record in records if isinstance(record, CallRecord)],
         )
         shards.add(scores)
+        context.metrics.calls.observe(records)
+        context.log.failures(records)
 
     scoring = context.settings.scoring
     local = questions.identity.name == "detector"
