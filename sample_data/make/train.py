@@ -30,6 +30,7 @@ def options() -> argparse.Namespace:
     parser.add_argument("--weights", type=Path, required=True)
     parser.add_argument("--frames", type=int, default=5000)
     parser.add_argument("--epochs", type=int, default=9)
+    parser.add_argument("--until", type=int, help="end after this many epochs of the schedule")
     parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--rate", type=float, default=3e-3)
     parser.add_argument("--seed", type=int, default=0)
@@ -86,7 +87,7 @@ def train(chosen: argparse.Namespace) -> Detector:
     per_epoch = len(pixels) // chosen.batch
     steps = per_epoch * chosen.epochs
     started = time.monotonic()
-    for step in range(steps):
+    for step in range(steps if chosen.until is None else per_epoch * chosen.until):
         if step % per_epoch == 0:
             order, shown = rng.permutation(len(pixels)), torch.zeros(3)
         rows = order[(step % per_epoch) * chosen.batch :][: chosen.batch]
