@@ -20,7 +20,7 @@ MOST_ITEMS = 50
 DEEPEST = 4
 
 _SECRET_NAME = re.compile(
-    r"(?:^|[-_.\s])(?:authorization|cookie|password|passwd|secret|credentials?|token|vk|key|apikey|signature)$",
+    r"(?:authorization|cookie|password|passwd|secret|credentials?|token|apikey|signature|(?:^|[-_.\s])(?:vk|key))$",
     re.IGNORECASE,
 )
 _PLAIN_NAME = re.compile(r"^(?:cache|score|budget|stage|virtual)[-_]key$", re.IGNORECASE)
@@ -57,7 +57,7 @@ def masked(text: str, redact: Callable[[str], str]) -> str:
 def _mapping(fields: Mapping[str, Any], redact: Callable[[str], str], depth: int) -> dict[str, Any]:
     kept: dict[str, Any] = {}
     for name, value in list(fields.items())[:MOST_ITEMS]:
-        hidden = isinstance(value, str | bytes) and _is_secret(str(name))
+        hidden = not isinstance(value, int | float | None) and _is_secret(str(name))
         kept[masked(str(name), redact)] = MASK if hidden else _value(value, redact, depth + 1)
     return kept
 

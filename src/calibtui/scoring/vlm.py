@@ -8,11 +8,13 @@ from typing import cast
 
 from calibtui.core.digests import digest_of
 from calibtui.core.scores import CallRecord, FailedScore, Score, ScoreKey
+from calibtui.gateway.call_metrics import CallMetrics
 from calibtui.gateway.client import CallFailure, Completion, Gateway, OnCall, RetryPolicy
 from calibtui.gateway.endpoint import resolve_endpoint, serving_provider
+from calibtui.gateway.metered_transport import MeteredTransport
 from calibtui.gateway.openai import ChatRequest
 from calibtui.gateway.prices import price_of
-from calibtui.gateway.transport import AiohttpTransport
+from calibtui.gateway.transport import AiohttpTransport, Transport
 from calibtui.scoring.judge import FrameToScore
 from calibtui.scoring.payload import PayloadRecipe, build_payload, payload_digest
 from calibtui.scoring.prompts import PromptTemplate
@@ -135,8 +137,9 @@ def vlm_judge(
     *,
     retry: RetryPolicy | None = None,
     seed: int = 0,
+    metrics: CallMetrics | None = None,
 ) -> VlmJudge:
-    """The judge that the settings describe; nothing is sent yet.
+    """The judge that the settings describe; nothing is sent yet. Its requests are counted in `metrics`.
 
     Raises SettingsError for what can be known beforehand: no model, no provider or several, no price, an api that isn't
     spoken, a key that is missing from `environ` or written into the settings.
@@ -147,6 +150,8 @@ def vlm_judge(
     endpoint = resolve_endpoint(provider, environ)
     request = ChatRequest(model, prompt.system, prompt.user, settings.max_tokens, settings.temperature, prompt.schema)
     recipe = PayloadRecipe(settings.max_px, settings.jpeg_quality)
-    transport = AiohttpTransport(connections=settings.concurrency)
+    transport: Transport = AiohttpTransport(connections=settings.concurrency)
+    if metrics is not None:
+        transport = MeteredTransport(transport, metrics, provider.name)
     gateway = Gateway(endpoint, request, price, transport, max_px=settings.max_px, retry=retry, seed=seed)
     return VlmJudge(gateway, prompt, recipe, settings)
