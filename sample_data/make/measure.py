@@ -8,8 +8,10 @@ weights per channel, convolutions only) and nothing of the product, so its figur
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import random
+import sys
 import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -102,7 +104,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch:
         target = Path(scratch) / "int8.onnx"
         for setting in settings():
-            quantized(setting, target)
+            with contextlib.redirect_stdout(sys.stderr):  # the calibrator prints its progress among the figures
+                quantized(setting, target)
             print(row(setting.name, accuracy(target)), flush=True)
 
 
