@@ -21,8 +21,9 @@ COSINE = 0.92
 MOST = 4
 """Candidates of one frame: each costs a comparison, and the guard's answers of near ones agree."""
 
-_QUERIES_AT_ONCE = 256
-_ROWS_AT_ONCE = 8192
+_QUERIES_AT_ONCE = 512
+_ROWS_AT_ONCE = 1024
+"""The products of one block, 2 MiB, are still in the processor's cache when they are compared."""
 _SMALLEST = 1024
 _UNIT_TOLERANCE = 1e-3
 
@@ -61,7 +62,10 @@ class ScoredIndex:
         rows = self._checked(descriptors)
         if len(digests) != len(rows):
             raise ValueError(f"{len(digests)} digests for {len(rows)} descriptors")
-        fresh = {digest: place for place, digest in enumerate(digests) if digest not in self._known}
+        fresh: dict[str, int] = {}
+        for place, digest in enumerate(digests):
+            if digest not in self._known:
+                fresh.setdefault(digest, place)
         places = list(fresh.values())
         self._make_room(len(places))
         self._rows[len(self) : len(self) + len(places)] = rows[places]
@@ -82,12 +86,11 @@ class ScoredIndex:
         asking, places, cosines = [], [], []
         for start in range(0, len(self), _ROWS_AT_ONCE):
             products = queries @ self._rows[start : min(start + _ROWS_AT_ONCE, len(self))].T
-            # A row's largest product tells most rows off before their products are looked at one by one.
-            rows = np.flatnonzero(products.max(axis=1) >= cosine)
-            near, column = np.nonzero(products[rows] >= cosine)
-            asking.append(rows[near])
+            near = np.flatnonzero(products >= cosine)
+            row, column = np.divmod(near, products.shape[1])
+            asking.append(row)
             places.append(start + column)
-            cosines.append(products[rows[near], column])
+            cosines.append(products.ravel()[near])
         if not asking:
             return [()] * len(queries)
         return self._ranked(len(queries), np.concatenate(asking), np.concatenate(places), np.concatenate(cosines), most)

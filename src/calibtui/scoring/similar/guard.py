@@ -18,7 +18,8 @@ the majority (Tukey's biweight: Beaton and Tukey, Technometrics 1974; its consta
 Huber and Ronchetti, Robust Statistics, 2nd ed., chapter 7), so a defect neither drags it nor is explained by it. The
 gain is the ratio of the two spreads (reduced major axis), which is the same in both directions, and it is drawn to 1
 where the picture has no texture to measure it by. Where half of the frame changed there is no majority, and a fit
-between the two halves is refused: half of all blocks must lie within MAJORITY_BOUND of it.
+between the two halves is refused: half of all blocks must lie within MAJORITY_BOUND of it. A frame of fewer than 64
+blocks has too few to tell an exposure by, and is compared as it is.
 
 A shift by one pixel is a miss wherever there is an edge: the safe side.
 """
@@ -110,9 +111,9 @@ def _verdict(change: Levels, gain: float, offset: float, threshold: float) -> Co
 def _exposure(first: Levels, second: Levels) -> tuple[float, float]:
     """(gain, offset) of second ≈ gain × first + offset, over the blocks that agree with the majority."""
     x, y = _sampled(first), _sampled(second)
-    gain, offset = 1.0, float(np.median(y - x))
     if len(x) < _FEWEST_BLOCKS:
-        return gain, offset
+        return 1.0, 0.0
+    gain, offset = 1.0, float(np.median(y - x))
     for _ in range(_ITERATIONS):
         weight = _biweight(y - np.float32(gain) * x - np.float32(offset))
         total = float(weight.sum())

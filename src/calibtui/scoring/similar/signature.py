@@ -52,8 +52,9 @@ class Signature:
     planes: NDArray[np.uint8]
 
     def to_bytes(self) -> bytes:
-        """A header with the version, then the planes row by row as differences to the left neighbour, deflated: about
-        a quarter of a byte a block and plane. The same signature gives the same bytes wherever zlib is the same."""
+        """A header with the version, then the planes row by row as differences to the left neighbour, deflated: 0.3 to
+        0.8 bytes a block and plane, 20 to 80 kB for 1080p. The same signature gives the same bytes wherever
+        zlib is the same."""
         steps = np.diff(self.planes, axis=2, prepend=np.uint8(0))
         header = _HEADER.pack(_MAGIC, SIGNATURE_VERSION, len(self.planes), self.orientation, self.width, self.height)
         return header + zlib.compress(steps.tobytes(), 1)
@@ -88,10 +89,6 @@ def signature_of_bytes(path: Path, data: bytes) -> Signature:
         if rows * columns > BLOCK_LIMIT:
             raise UnreadableImage(path, f"{width}x{height} px is more than a signature holds")
         orientation = orientation_of(image)
-        if image.format == "TIFF":  # Pillow turns a TIFF while it loads, and its size only then is that of the pixels.
-            image.load()
-            width, height = image.size
-            rows, columns = _blocks(width, height)
         means = _block_means(path, image, (columns, rows))
         planes = np.asarray(means).reshape(rows, columns, -1).transpose(2, 0, 1)
         return Signature(width, height, orientation, np.ascontiguousarray(planes))

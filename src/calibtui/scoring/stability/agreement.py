@@ -75,8 +75,8 @@ def agreement(
     `top`: how many hardest frames count as chosen, a tenth of them if not given; for a set of S frames out of a pool
     of P, give S / P × N. The intervals are bootstrap percentiles over frames (Efron and Tibshirani, An Introduction to
     the Bootstrap, chapter 13), all measures on the same resamples; the same seed gives the same interval. A frame that
-    a resample holds twice is tied with itself, which pulls Kendall's τ-b and the overlap a little up: the intervals
-    are widened to hold the estimate where that would leave it outside.
+    a resample holds twice is tied with itself, which can move a whole interval a little to one side: one that leaves
+    its own estimate out is widened to hold it.
 
     Raises ConfigurationError for different lengths, fewer than 10 frames, a difficulty that is no number, and a `top`
     outside 1 to N.
