@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 READY = $(VENV)/.ready
 
-.PHONY: demo test check bench soak clean
+.PHONY: demo test test-gateways check bench soak clean
 
 $(READY): pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -17,6 +17,9 @@ demo: $(READY)  ## the whole job on the sample data, offline, with no key
 
 test: $(READY)  ## every promise the code makes
 	$(BIN)/python -m pytest
+
+test-gateways: $(READY)  ## through LiteLLM and Portkey for real, installed into build/gateways; some minutes
+	$(BIN)/python -m pytest -m gateways --timeout=900 -rs tests/gateways
 
 check: $(READY)  ## lint, types, room boundaries, tests
 	$(BIN)/ruff check .

@@ -27,7 +27,8 @@ from calibtui.gateway.transport import HttpRequest, HttpResponse, Transport
 
 CANARY_PX = 96
 """Longer side of the pictures it sends: the smallest that every provider takes with room to spare."""
-MAX_TOKENS = 64
+MAX_TOKENS = 256
+"""No more than the run asks for, and for most runs as much: gateways keep caches apart by parameters as well."""
 STORED_WITHIN_S = 1.0
 """Gateways store an answer after they have sent it: a call that follows at once would miss what a later one hits."""
 _BLOCKS = 6
@@ -171,7 +172,7 @@ def canary_needed(endpoint: Endpoint) -> bool:
 
 def _probes(request: ChatRequest) -> tuple[_Probe, _Probe, _Probe]:
     first, second = canary_picture(os.urandom(16)), canary_picture(os.urandom(16))
-    edited = replace(request, user=f"{request.user}\nAnswer for this version of the question.")
+    edited = replace(request, user=f"{request.user}\n(second edition)")
     return (
         _Probe(request, first, "a picture it had never been sent"),
         _Probe(request, second, "a picture it had never been sent"),
