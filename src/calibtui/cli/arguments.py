@@ -89,6 +89,19 @@ def _export(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--images", choices=("none", "copy", "link"), default="none", help="the set's frames as well")
 
 
+def _budget(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("words", nargs="+", metavar="[DIR] show | set NODE EUR | reconcile", help="what to do")
+    parser.add_argument("--why", default="", help="the reason, for the audit trail; set needs one")
+    parser.add_argument("--statement", metavar="FILE", help="reconcile: EUR by call id, .json or .csv")
+    parser.add_argument("--complete", action="store_true", help="reconcile: what the statement lacks was never charged")
+    parser.add_argument("--json", action="store_true", help="exactly one JSON object on stdout")
+
+
+def _keys(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("words", nargs="+", metavar="[DIR] add NAME NODE | list | revoke NAME", help="what to do")
+    parser.add_argument("--json", action="store_true", help="exactly one JSON object on stdout")
+
+
 _COMMANDS = {
     "init": ("write a commented calibtui.toml with what was detected", _init),
     "demo": ("make a workspace from the packaged sample data and run it", _demo),
@@ -97,6 +110,8 @@ _COMMANDS = {
     "select": ("choose the calibration set, headless", _headless),
     "quantize": ("make the INT8 model, headless", _headless),
     "evaluate": ("compare the mAP of both models, headless", _headless),
+    "budget": ("budgets, who spent what, the audit trail; change a cap; reconcile", _budget),
+    "keys": ("hand out, list and revoke keys that charge a budget node", _keys),
     "status": ("what the workspace holds and what ran last", _information),
     "doctor": ("check settings, model, keys, CPU and disk", _information),
     "export": ("copy out the set, the INT8 model and the report", _export),

@@ -23,6 +23,8 @@ _MODULES = {
     "select": "calibtui.cli.batch",
     "quantize": "calibtui.cli.batch",
     "evaluate": "calibtui.cli.batch",
+    "budget": "calibtui.cli.budget",
+    "keys": "calibtui.cli.keys",
     "status": "calibtui.cli.status",
     "doctor": "calibtui.cli.doctor",
     "export": "calibtui.cli.export",

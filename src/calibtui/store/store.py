@@ -7,10 +7,12 @@ from types import TracebackType
 
 from calibtui.store.artifacts import ArtifactTable
 from calibtui.store.frames import FrameTable
+from calibtui.store.keys import KeyTable
 from calibtui.store.ledger import LedgerTable
 from calibtui.store.opening import connect
 from calibtui.store.runs import RunTable
 from calibtui.store.scores import ScoreTable
+from calibtui.store.spending import SpendingTable
 
 
 class Store:
@@ -22,6 +24,8 @@ class Store:
         self.scores = ScoreTable(self._connection)
         self.artifacts = ArtifactTable(self._connection)
         self.runs = RunTable(self._connection)
+        self.keys = KeyTable(self._connection)
+        self.spending = SpendingTable(self._connection)
         self.ledger = LedgerTable(self._connection)
 
     def close(self) -> None:
