@@ -14,8 +14,8 @@ from aiohttp import web
 from calibtui.core.money import Price
 from calibtui.core.scores import CallRecord
 from calibtui.gateway.client import CallFailure, Completion, Gateway, RetryPolicy
+from calibtui.gateway.dialect import ChatRequest
 from calibtui.gateway.endpoint import resolve_endpoint
-from calibtui.gateway.openai import ChatRequest
 from calibtui.gateway.transport import AiohttpTransport
 from calibtui.workspace.settings import KeySettings, ProviderSettings
 

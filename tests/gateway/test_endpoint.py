@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from calibtui.core.errors import SettingsError
-from calibtui.gateway.endpoint import resolve_endpoint, serving_provider
+from calibtui.gateway.endpoint import resolve_endpoint, serving_chain, serving_provider
 from calibtui.gateway.secrets import Redactor, Secret
 from calibtui.workspace.settings import KeySettings, PriceSettings, ProviderSettings, ScoringSettings
 
@@ -49,10 +49,31 @@ def test_no_single_provider_is_an_error_that_names_the_candidates(scoring: Scori
     assert all(word in str(caught.value) for word in said)
 
 
-@pytest.mark.parametrize("api", ["anthropic", "gemini"])
-def test_another_api_is_refused_and_the_one_that_is_spoken_named(api: str) -> None:
-    with pytest.raises(SettingsError, match='api = "openai"'):
-        resolve_endpoint(provider(api=api), {})
+def test_a_fallback_serves_the_same_model_or_the_only_one_it_prices() -> None:
+    providers = by_name(
+        provider("a", "big", fallback="b"), provider("b", "big", "small", fallback="c"), provider("c", "other")
+    )
+    chain = serving_chain(ScoringSettings(model="big", provider="a"), providers)
+    assert [(serving.provider.name, serving.model) for serving in chain] == [("a", "big"), ("b", "big"), ("c", "other")]
+
+
+def test_fallbacks_in_a_circle_are_tried_once_each() -> None:
+    providers = by_name(provider("a", "big", fallback="b"), provider("b", "big", fallback="a"))
+    chain = serving_chain(ScoringSettings(model="big", provider="b"), providers)
+    assert [serving.provider.name for serving in chain] == ["b", "a"]
+
+
+@pytest.mark.parametrize("models", [(), ("one", "two")])
+def test_a_fallback_without_one_model_to_stand_in_is_an_error_that_names_it(models: tuple[str, ...]) -> None:
+    providers = by_name(provider("a", "big", fallback="b"), provider("b", *models))
+    with pytest.raises(SettingsError, match=r"providers\.a\.fallback is b") as caught:
+        serving_chain(ScoringSettings(model="big"), providers)
+    assert (", ".join(models) or "none") in str(caught.value)
+
+
+@pytest.mark.parametrize("api", ["openai", "anthropic", "gemini"])
+def test_an_endpoint_knows_which_api_it_speaks(api: str) -> None:
+    assert resolve_endpoint(provider(api=api), {}).api == api
 
 
 def test_all_missing_variables_are_named_in_one_error() -> None:
@@ -114,9 +135,9 @@ def test_an_address_that_is_none_is_refused(url: str) -> None:
         resolve_endpoint(provider(base_url=url), {})
 
 
-def test_the_chat_url_follows_from_the_base_with_or_without_its_slash() -> None:
+def test_a_slash_at_the_end_of_the_base_makes_no_difference() -> None:
     urls = {resolve_endpoint(provider(base_url=base), {}).url for base in ("https://h/v1", "https://h/v1/")}
-    assert urls == {"https://h/v1/chat/completions"}
+    assert urls == {"https://h/v1"}
 
 
 def test_a_secret_shows_its_source_only_and_is_not_pickled() -> None:

@@ -10,13 +10,17 @@ from typing import Any
 import pytest
 
 from calibtui.core.scores import Usage
-from calibtui.gateway.openai import ChatRequest, Dialect, body_template, learned, parse_reply
+from calibtui.gateway.dialect import ChatRequest, TokenChoice
+from calibtui.gateway.openai import OpenAi
 
 REQUEST = ChatRequest("judge", "System.", 'Say "data:image/jpeg;base64,@@image@@" – ö', 120, 0.5, {"type": "object"})
 
 
-def body(dialect: Dialect = Dialect(), request: ChatRequest = REQUEST) -> dict[str, Any]:  # noqa: B008 - it is frozen
-    made: dict[str, Any] = json.loads(body_template(request, dialect).build(b"\x00jpeg\xff"))
+DIALECT = OpenAi(REQUEST)
+
+
+def body(dialect: OpenAi = DIALECT) -> dict[str, Any]:
+    made: dict[str, Any] = json.loads(dialect.template().build(b"\x00jpeg\xff"))
     return made
 
 
@@ -36,7 +40,7 @@ def test_a_body_holds_the_model_its_limits_and_the_schema() -> None:
 
 
 def test_a_prompt_without_a_system_text_has_no_system_message() -> None:
-    assert [m["role"] for m in body(request=replace(REQUEST, system=""))["messages"]] == ["user"]
+    assert [m["role"] for m in body(OpenAi(replace(REQUEST, system="")))["messages"]] == ["user"]
 
 
 @pytest.mark.parametrize(
@@ -49,15 +53,58 @@ def test_a_prompt_without_a_system_text_has_no_system_message() -> None:
     ],
 )
 def test_a_refused_parameter_is_left_out_from_then_on(param: str, message: str, gone: str, there: str) -> None:
-    dialect = learned(Dialect(), param, message)
+    dialect = DIALECT.learned(param, message)
     assert dialect is not None
     assert gone not in body(dialect)
     assert there in body(dialect)
-    assert learned(dialect, param, message) is None
+    again = dialect.learned(param, message)
+    assert again is None or gone not in body(again)
+
+
+def test_a_schema_refused_in_every_form_is_left_to_the_prompt() -> None:
+    guided = DIALECT.learned("", "response_format is not supported")
+    assert guided is not None
+    assert body(guided)["guided_json"] == {"type": "object"}
+    free = guided.learned("", "Unrecognized request argument supplied: guided_json")
+    assert free is not None
+    assert not {"response_format", "guided_json"} & body(free).keys()
+    assert free.learned("", "response_format, guided_json") is None
+
+
+def test_probabilities_are_asked_for_where_wanted_fewer_where_refused_and_none_where_refused_again() -> None:
+    wanting = OpenAi(replace(REQUEST, logprobs=True))
+    assert (body(wanting)["logprobs"], body(wanting)["top_logprobs"]) == (True, 20)
+    fewer = wanting.learned("top_logprobs", "must be at most 5")
+    assert fewer is not None
+    assert body(fewer)["top_logprobs"] == 5
+    none = fewer.learned("", "logprobs is not supported with this model")
+    assert none is not None
+    assert not {"logprobs", "top_logprobs"} & body(none).keys()
+    assert "logprobs" not in body()
+
+
+def test_probabilities_of_a_reply_are_kept_where_they_were_asked_for() -> None:
+    top = [{"token": "8", "logprob": -0.1, "bytes": [56]}, {"token": "7", "logprob": -2.5, "bytes": [55]}]
+    told = {"content": [{"token": "8", "logprob": -0.1, "bytes": [56], "top_logprobs": top}]}
+    answer = reply(choices=[{"message": {"content": "8"}, "logprobs": told}])
+    parsed = OpenAi(replace(REQUEST, logprobs=True)).parse(answer)
+    assert parsed is not None
+    assert parsed.tokens == (TokenChoice("8", -0.1, (("8", -0.1), ("7", -2.5))),)
+    unasked = DIALECT.parse(answer)
+    assert unasked is not None
+    assert unasked.tokens == ()
+
+
+@pytest.mark.parametrize("odd", [None, {}, [], {"content": None}, {"content": [{"token": "8", "logprob": 5.0}]}])
+def test_odd_probabilities_cost_themselves_and_not_the_verdict(odd: object) -> None:
+    answer = reply(choices=[{"message": {"content": "8"}, "logprobs": odd}])
+    parsed = OpenAi(replace(REQUEST, logprobs=True)).parse(answer)
+    assert parsed is not None
+    assert (parsed.text, parsed.tokens) == ("8", ())
 
 
 def test_a_refusal_about_something_else_teaches_nothing() -> None:
-    assert learned(Dialect(), "messages", "image too large") is None
+    assert DIALECT.learned("messages", "image too large") is None
 
 
 def reply(**fields: Any) -> bytes:
@@ -67,7 +114,7 @@ def reply(**fields: Any) -> bytes:
 
 
 def test_a_reply_gives_text_id_model_finish_reason_and_usage() -> None:
-    parsed = parse_reply(reply(system_fingerprint="fp"))
+    parsed = DIALECT.parse(reply(system_fingerprint="fp"))
     assert parsed is not None
     assert (parsed.text, parsed.completion_id, parsed.answered_model) == ("text", "c-1", "m-1")
     assert (parsed.finish_reason, parsed.fingerprint, parsed.usage) == ("stop", "fp", Usage(9, 2))
@@ -75,7 +122,7 @@ def test_a_reply_gives_text_id_model_finish_reason_and_usage() -> None:
 
 def test_content_in_parts_is_joined_and_a_refusal_kept() -> None:
     message = {"content": [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}], "refusal": "no"}
-    parsed = parse_reply(reply(choices=[{"message": message}]))
+    parsed = DIALECT.parse(reply(choices=[{"message": message}]))
     assert parsed is not None
     assert (parsed.text, parsed.refusal) == ("ab", "no")
 
@@ -95,7 +142,7 @@ def test_content_in_parts_is_joined_and_a_refusal_kept() -> None:
     ],
 )
 def test_an_unbelievable_usage_costs_its_figures_and_not_the_verdict(usage: object) -> None:
-    parsed = parse_reply(reply(usage=usage))
+    parsed = DIALECT.parse(reply(usage=usage))
     assert parsed is not None
     assert parsed.text == "text"
     assert parsed.usage is None
@@ -118,11 +165,11 @@ def test_an_unbelievable_usage_costs_its_figures_and_not_the_verdict(usage: obje
     ],
 )
 def test_what_is_no_completion_is_none(body: bytes) -> None:
-    assert parse_reply(body) is None
+    assert DIALECT.parse(body) is None
 
 
 def test_identifiers_of_strangers_are_short_and_printable() -> None:
-    parsed = parse_reply(reply(id="a\x1b[31m" + "b" * 5000))
+    parsed = DIALECT.parse(reply(id="a\x1b[31m" + "b" * 5000))
     assert parsed is not None
     assert "\x1b" not in parsed.completion_id
     assert len(parsed.completion_id) <= 200

@@ -6,7 +6,19 @@ import pytest
 
 from calibtui.core.errors import SettingsError
 from calibtui.core.money import Price
-from calibtui.gateway.prices import GPT_4O_MINI, price_of, tile_tokens, worst_case
+from calibtui.gateway.prices import (
+    GPT_4O_MINI,
+    ImageRule,
+    claude_tokens,
+    gemini_tokens,
+    large_patch_tokens,
+    mini_tokens,
+    patch_tokens,
+    price_of,
+    tile_tokens,
+    worst_case,
+    worst_image_tokens,
+)
 from calibtui.workspace.settings import PriceSettings, ProviderSettings
 
 PROVIDERS = {
@@ -39,12 +51,50 @@ def test_image_tokens_follow_the_published_tile_rule(width: int, height: int, to
     assert tile_tokens(width, height) == tokens
 
 
-@pytest.mark.parametrize("model", ["gpt-4o", "gpt-4o-mini", "openai/gpt-4o-mini-2024", "qwen2-vl", "gpt-4.1-nano"])
-@pytest.mark.parametrize("height", [100, 432, 768])
-def test_the_worst_case_is_no_less_than_any_published_rule(model: str, height: int) -> None:
-    worst = worst_case(model, 768, 768, 1500, 120)
+RULES = {
+    "gpt-4o": tile_tokens,
+    "openai/gpt-4o-mini-2024": mini_tokens,
+    "gpt-4.1-nano": large_patch_tokens,
+    "Qwen/Qwen2-VL-7B-Instruct": patch_tokens,
+    "claude-sonnet-4-6": claude_tokens,
+    "google/gemini-2.5-flash": gemini_tokens,
+    "our-own-alias": claude_tokens,
+}
+
+
+@pytest.mark.parametrize(("model", "rule"), RULES.items())
+@pytest.mark.parametrize("max_px", [100, 768, 2048, 5000])
+def test_the_worst_case_is_no_less_than_the_rule_of_the_model_for_any_shape(
+    model: str, rule: ImageRule, max_px: int
+) -> None:
+    worst = worst_case(model, max_px, 1500, 120)
     assert not worst.measured
     assert worst.output_tokens == 120
-    rules = [tile_tokens(768, height), 768 * height // 784, int(768 * height / 1024 * 2.46)]
-    rules += [tile_tokens(768, height, GPT_4O_MINI)] if "mini" in model else []
-    assert worst.input_tokens >= max(rules) + 1500 // 4
+    shapes = [(max_px, max(1, max_px * part // 97)) for part in range(1, 98)]
+    assert worst.input_tokens >= max(rule(*shape) for shape in shapes) + 1500
+
+
+def test_a_wide_picture_can_cost_more_than_a_square_one_and_the_worst_case_knows() -> None:
+    assert tile_tokens(2048, 768, GPT_4O_MINI) > tile_tokens(2048, 2048, GPT_4O_MINI)
+    assert worst_image_tokens("gpt-4o-mini", 2048) >= tile_tokens(2048, 768, GPT_4O_MINI)
+
+
+@pytest.mark.parametrize(("api", "rule"), [("anthropic", claude_tokens), ("gemini", gemini_tokens)])
+def test_an_alias_behind_an_api_counts_by_the_rule_of_that_api(api: str, rule: ImageRule) -> None:
+    assert worst_image_tokens("gpt-lookalike", 1024, api) >= rule(1024, 1024)
+
+
+def test_image_tokens_that_the_settings_state_are_taken_as_they_are() -> None:
+    assert worst_case("alias", 768, 100, 50, image_tokens=9000, overhead_tokens=10).input_tokens == 9110
+
+
+@pytest.mark.parametrize(
+    ("width", "height", "tokens"), [(1000, 1000, 1334), (768, 768, 787), (2576, 1449, 4977), (8000, 8000, 8848)]
+)
+def test_claude_counts_patches_of_28_px_or_the_area(width: int, height: int, tokens: int) -> None:
+    assert claude_tokens(width, height) == tokens
+
+
+@pytest.mark.parametrize(("width", "height", "tokens"), [(300, 300, 1120), (768, 384, 1548), (3072, 768, 3096)])
+def test_gemini_counts_tiles_whose_side_follows_the_shorter_side(width: int, height: int, tokens: int) -> None:
+    assert gemini_tokens(width, height) == tokens

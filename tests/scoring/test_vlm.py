@@ -171,7 +171,7 @@ def test_what_does_not_change_a_reply_does_not_change_its_key() -> None:
         (ScoringSettings(), {}, "scoring.model"),
         (ScoringSettings(model="dear"), {}, "dear"),
         (ScoringSettings(model="dear", provider="acme"), {}, r'providers\.acme\.models\."dear"'),
-        (ScoringSettings(model="m"), {"api": "gemini"}, "openai"),
+        (ScoringSettings(model="m"), {"fallback": "acme2"}, r"providers\.acme\.fallback"),
         (ScoringSettings(model="m"), {"keys": (KeySettings("NOT_SET"),)}, "NOT_SET"),
     ],
 )
@@ -180,4 +180,5 @@ def test_what_can_be_known_beforehand_is_an_error_beforehand(
 ) -> None:
     settings = ProviderSettings("acme", "https://h/v1", models={"m": PriceSettings(1.0, 1.0)}, **provider)
     with pytest.raises(SettingsError, match=said):
-        vlm_judge(scoring, {"acme": settings}, load_prompt(tmp_path, "difficulty@1"), {})
+        others = {"acme2": ProviderSettings("acme2", "https://h/v1")}
+        vlm_judge(scoring, {"acme": settings, **others}, load_prompt(tmp_path, "difficulty@1"), {})

@@ -20,9 +20,9 @@ from PIL import Image
 from calibtui.core.errors import ConfigurationError, JudgeFailedError
 from calibtui.gateway.cache_marks import cache_mark, with_cache_headers
 from calibtui.gateway.client import CallFailure, Gateway, OnCall
+from calibtui.gateway.dialect import ChatRequest
 from calibtui.gateway.endpoint import Endpoint
 from calibtui.gateway.identity import GatewayKind, kind_of, kind_of_reply
-from calibtui.gateway.openai import ChatRequest
 from calibtui.gateway.transport import HttpRequest, HttpResponse, Transport
 
 CANARY_PX = 96

@@ -26,14 +26,15 @@ class Key:
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """A provider ready to be called. `url` is of its chat completions; `secret_headers` are the ones from the
-    environment."""
+    """A provider ready to be called. `url` is its base, without a slash at the end; `secret_headers` are the ones from
+    the environment; `api`: the dialect it speaks."""
 
     provider: str
     url: str
     keys: tuple[Key, ...]
     headers: Mapping[str, str]
     secret_headers: Mapping[str, Secret]
+    api: str = "openai"
 
     @property
     def secrets(self) -> tuple[Secret, ...]:
@@ -72,16 +73,47 @@ def _only_one_with_a_price(model: str, providers: Mapping[str, ProviderSettings]
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Serving:
+    """Who is asked, and for which of its models."""
+
+    provider: ProviderSettings
+    model: str
+
+
+def serving_chain(scoring: ScoringSettings, providers: Mapping[str, ProviderSettings]) -> tuple[Serving, ...]:
+    """The provider that serves scoring.model, then its fallback, the fallback's own, and so on, each once.
+
+    A fallback serves the model of the same name where it prices that, else the only one it prices. Raises
+    SettingsError as serving_provider does, and for a fallback of which neither is true.
+    """
+    model = scoring.model or ""
+    chain = [Serving(serving_provider(scoring, providers), model)]
+    seen = {chain[0].provider.name}
+    while (name := chain[-1].provider.fallback) is not None and name not in seen:
+        seen.add(name)
+        chain.append(Serving(providers[name], _fallback_model(chain[-1].provider.name, providers[name], model)))
+    return tuple(chain)
+
+
+def _fallback_model(before: str, provider: ProviderSettings, model: str) -> str:
+    if model in provider.models:
+        return model
+    if len(provider.models) == 1:
+        return next(iter(provider.models))
+    priced = ", ".join(sorted(provider.models)) or "none"
+    raise SettingsError(
+        f"providers.{before}.fallback is {provider.name}, which prices neither {model} nor one model alone "
+        f"(priced there: {priced}).",
+        f'Write [providers.{provider.name}.models."…"] for the one model that stands in.',
+    )
+
+
 def resolve_endpoint(provider: ProviderSettings, environ: Mapping[str, str]) -> Endpoint:
-    """Keys and headers from `environ`. Raises SettingsError for another api than OpenAI's, a bad address, a key
-    written into the settings, and for every variable that is missing, all in one."""
+    """Keys and headers from `environ`. Raises SettingsError for a bad address, a key written into the settings, and
+    for every variable that is missing, all in one."""
     table = f"providers.{provider.name}"
-    if provider.api != "openai":
-        raise SettingsError(
-            f'{table}.api is "{provider.api}", and this version speaks api = "openai" only.',
-            "Any OpenAI-compatible endpoint will do, a gateway in front of that provider too.",
-        )
-    url = _chat_url(table, provider.base_url)
+    url = _checked_url(table, provider.base_url)
     _refuse_literal_keys(table, provider)
     missing = _missing_variables(provider, environ)
     if missing:
@@ -99,6 +131,7 @@ def resolve_endpoint(provider: ProviderSettings, environ: Mapping[str, str]) -> 
             for name, value in provider.headers.items()
             if value.startswith(_ENV)
         },
+        provider.api,
     )
 
 
@@ -132,7 +165,7 @@ def _refuse_literal_keys(table: str, provider: ProviderSettings) -> None:
             raise SettingsError(f"A name in {table}.models looks like a key.", _REFUSED)
 
 
-def _chat_url(table: str, base_url: str) -> str:
+def _checked_url(table: str, base_url: str) -> str:
     try:
         parts = urlsplit(base_url)
         valid = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
@@ -145,4 +178,4 @@ def _chat_url(table: str, base_url: str) -> str:
             f"{table}.base_url holds more than an address (a user, a password or a query).",
             f"Write the address alone; keys belong into {table}.keys or headers, as names of environment variables.",
         )
-    return base_url.rstrip("/") + "/chat/completions"
+    return base_url.rstrip("/")

@@ -2,7 +2,7 @@
 
 A body's own words count before its status, because gateways answer an exhausted budget with 402, 412, 422 and 429
 alike, and only the words tell it from a rate limit. Bodies and codes as sent by Bifrost, LiteLLM 1.106-1.109, Portkey
-1.15 and the OpenAI API.
+1.15, vLLM and the APIs of OpenAI, Anthropic and Google.
 """
 
 from __future__ import annotations
@@ -11,11 +11,13 @@ import email.utils
 import enum
 import json
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 MAX_RETRY_AFTER_S = 3600.0
 _EXAMINED_BYTES = 64 * 1024
+_DELAY = re.compile(r"^[0-9]{1,9}(\.[0-9]{1,9})?s$")
 _RETRY_AFTER_HEADERS = ("retry-after", "llm_provider-retry-after")
 
 
@@ -40,6 +42,7 @@ class ErrorBody:
     words: frozenset[str]
     param: str
     message: str
+    retry_after_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,11 +76,13 @@ class Rule:
 
 
 _NO_CREDIT = "The account behind the key has no credit left: top it up, or use another provider."
+_NO_BILLING = "Enable billing for the key's project, or use a key that may be used from this place."
 _NEW_KEY = "Check the key in the environment, and that it may be used with this address."
 _MODEL_NAME = "Check scoring.model and the provider's base_url; the endpoint's /models lists what it serves."
 _BLOCKED = (
     "The virtual key may not use this model or provider: have it allowed at the gateway, or choose another model."
 )
+_RAISE_SPEND = "Raise the spend limit in the provider's console, or wait for its next period."
 _RAISE = "Raise the cap at the gateway, or wait for its next period."
 
 
@@ -90,7 +95,7 @@ RULES: tuple[Rule, ...] = (
     Rule(
         ErrorClass.AUTH,
         _NO_CREDIT,
-        words=_set("insufficient_quota", "billing_hard_limit_reached", "billing_not_active"),
+        words=_set("insufficient_quota", "billing_hard_limit_reached", "billing_not_active", "billing_error"),
     ),
     Rule(
         ErrorClass.AUTH, _NO_CREDIT, says=("insufficient balance", "insufficient credits", "credit balance is too low")
@@ -98,11 +103,16 @@ RULES: tuple[Rule, ...] = (
     Rule(ErrorClass.BUDGET, _RAISE, words=_set("budget_exceeded")),
     # LiteLLM's budget of a deployment comes as a 429 of type internal_server_error: only its message tells.
     Rule(ErrorClass.BUDGET, _RAISE, says=("crossed budget", "exceeded budget", "budget has been exceeded")),
-    Rule(ErrorClass.UPSTREAM, words=_set("upstream_credentials_exhausted")),
+    # Caps that were set in the console of Anthropic or Google come as a 400 or a 429 like any other.
+    Rule(ErrorClass.BUDGET, _RAISE_SPEND, says=("specified api usage limits", "spending cap", "spend limit")),
+    Rule(ErrorClass.UPSTREAM, words=_set("upstream_credentials_exhausted", "overloaded_error", "timeout_error")),
     Rule(ErrorClass.RATE_LIMIT, words=_set("token_limited", "rate_limited", "request_limited", "throttling_error")),
     Rule(ErrorClass.RATE_LIMIT, words=_set("rate_limit_exceeded", "rate_limit_error", "resource_exhausted")),
     Rule(ErrorClass.AUTH, _NEW_KEY, words=_set("virtual_key_required", "virtual_key_not_found", "virtual_key_blocked")),
     Rule(ErrorClass.AUTH, _NEW_KEY, words=_set("invalid_api_key", "authentication_error", "auth_error")),
+    # Google says of a wrong key that the argument is invalid, and of a project without billing that it isn't ready.
+    Rule(ErrorClass.AUTH, _NEW_KEY, words=_set("api_key_invalid", "unauthenticated", "api_key_service_blocked")),
+    Rule(ErrorClass.AUTH, _NO_BILLING, words=_set("failed_precondition")),
     Rule(ErrorClass.MODEL, _BLOCKED, words=_set("model_blocked", "provider_blocked", "access_blocked")),
     Rule(ErrorClass.MODEL, _MODEL_NAME, words=_set("model_not_found", "model_not_available")),
     Rule(ErrorClass.MODEL, _MODEL_NAME, frozenset({400, 403, 404, 422}), says=("invalid model name", "unknown model")),
@@ -123,7 +133,7 @@ def classify(status: int, headers: Mapping[str, str], body: bytes, *, now: float
     unreadable.
     """
     said = read_error_body(body)
-    wait = retry_after_s(headers, now)
+    wait = retry_after_s(headers, now) if said.retry_after_s is None else said.retry_after_s
     for rule in RULES:
         if rule.matches(status, said):
             return Trouble(rule.kind, said.message, rule.hint, wait, said.param)
@@ -155,12 +165,25 @@ def _error_of(value: dict[str, object]) -> ErrorBody:
     # "type": "error" and the like at the top level of a completion are no words of an error.
     if not inner and not isinstance(error, str) and "choices" in value:
         return ErrorBody(frozenset(), "", "")
-    param = inner.get("param")
+    details = inner.get("details")
+    entries = [entry for entry in details if isinstance(entry, dict)] if isinstance(details, list) else []
+    names += [entry.get("reason") for entry in entries]
+    param = inner.get("param", value.get("param"))
     return ErrorBody(
         frozenset(name.lower() for name in names if isinstance(name, str)),
         param if isinstance(param, str) else "",
         message if isinstance(message, str) else "",
+        _retry_delay_s(entries),
     )
+
+
+def _retry_delay_s(details: list[dict[str, object]]) -> float | None:
+    """google.rpc.RetryInfo: how long to wait, written as "34.5s"."""
+    for entry in details:
+        delay = entry.get("retryDelay")
+        if isinstance(delay, str) and _DELAY.match(delay):
+            return min(float(delay[:-1]), MAX_RETRY_AFTER_S)
+    return None
 
 
 def retry_after_s(headers: Mapping[str, str], now: float) -> float | None:

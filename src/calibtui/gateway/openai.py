@@ -1,106 +1,117 @@
-"""The OpenAI chat completions API: a body with one image part, and a strict, bounded reading of its reply.
+"""The OpenAI chat completions API, as OpenAI, vLLM and most gateways speak it.
 
-The prompt is pinned, so all of a body but the image is constant: it is built once as a head and a tail, and a call
-costs one base64 of the image. https://platform.openai.com/docs/api-reference/chat
+https://platform.openai.com/docs/api-reference/chat and https://docs.vllm.ai/en/latest/serving/openai_compatible_server
 """
 
 from __future__ import annotations
 
-import json
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, Literal
 
 import msgspec
-import pybase64
 
 from calibtui.core.scores import Usage
+from calibtui.gateway.dialect import (
+    IMAGE_MARK,
+    MAX_TEXT_CHARS,
+    BodyTemplate,
+    ChatRequest,
+    ParsedReply,
+    TokenChoice,
+    believed,
+    label,
+    template_of,
+)
 
-MAX_TOKENS_BELIEVED = 50_000_000
-"""A usage above this is no usage of one call: the worst case stands in for it."""
-MAX_TEXT_CHARS = 64 * 1024
 _IMAGE_PREFIX = "data:image/jpeg;base64,"
-_MARK = "@@image@@"
+_FEWER_TOP_LOGPROBS = {20: 5, 5: 0}
+"""OpenAI and vLLM take 20; others take fewer, or none."""
 
 
 @dataclass(frozen=True, slots=True)
-class ChatRequest:
-    """All of a call that is the same for every frame. `schema`: JSON schema of the reply, None for free text."""
+class OpenAi:
+    """What the endpoint takes, as learned from its refusals. `structure`: how it is told the reply's schema;
+    "guided_json" is vLLM's own, from before it took response_format. `top_logprobs` 0: none are asked for."""
 
-    model: str
-    system: str
-    user: str
-    max_tokens: int
-    temperature: float
-    schema: Mapping[str, Any] | None = field(default=None, hash=False)
-
-    @property
-    def text_bytes(self) -> int:
-        """UTF-8 bytes of everything that is billed as text."""
-        schema = json.dumps(self.schema) if self.schema is not None else ""
-        return len((self.system + self.user + schema).encode())
-
-
-@dataclass(frozen=True, slots=True)
-class Dialect:
-    """What an endpoint takes, as learned from its refusals."""
-
-    json_schema: bool = True
+    request: ChatRequest
+    structure: Literal["response_format", "guided_json", "none"] = "response_format"
     max_completion_tokens: bool = False
     temperature: bool = True
+    top_logprobs: int = 20
 
+    @property
+    def path(self) -> str:
+        return "/chat/completions"
 
-@dataclass(frozen=True, slots=True)
-class BodyTemplate:
-    """The constant bytes before and after the image."""
+    @property
+    def headers(self) -> Mapping[str, str]:
+        return {}
 
-    head: bytes
-    tail: bytes
+    @property
+    def overhead_tokens(self) -> int:
+        """A chat template that finds no system message may bring one of its own."""
+        return 256
 
-    def build(self, image: bytes) -> bytes:
-        """The body of a call with the JPEG `image`."""
-        return b"".join((self.head, pybase64.b64encode(image), self.tail))
+    def key_header(self, key: str) -> tuple[str, str]:
+        return "Authorization", f"Bearer {key}"
 
+    def template(self) -> BodyTemplate:
+        request = self.request
+        image = {"type": "image_url", "image_url": {"url": _IMAGE_PREFIX + IMAGE_MARK, "detail": "high"}}
+        messages: list[dict[str, Any]] = [{"role": "system", "content": request.system}] if request.system else []
+        messages.append({"role": "user", "content": [{"type": "text", "text": request.user}, image]})
+        body: dict[str, Any] = {"model": request.model, "messages": messages}
+        body["max_completion_tokens" if self.max_completion_tokens else "max_tokens"] = request.max_tokens
+        if self.temperature:
+            body["temperature"] = request.temperature
+        if request.logprobs and self.top_logprobs:
+            body |= {"logprobs": True, "top_logprobs": self.top_logprobs}
+        return template_of(body | self._structured(), _IMAGE_PREFIX)
 
-@dataclass(frozen=True, slots=True)
-class ParsedReply:
-    """`text` None where there is none; `usage` None where it is absent or unbelievable."""
+    def _structured(self) -> dict[str, Any]:
+        schema = self.request.schema
+        if schema is None or self.structure == "none":
+            return {}
+        if self.structure == "guided_json":
+            return {"guided_json": schema}
+        named = {"name": "verdict", "strict": True, "schema": schema}
+        return {"response_format": {"type": "json_schema", "json_schema": named}}
 
-    text: str | None
-    refusal: str | None
-    completion_id: str
-    answered_model: str
-    finish_reason: str
-    fingerprint: str
-    usage: Usage | None
+    def learned(self, param: str, message: str) -> OpenAi | None:
+        said = f"{param} {message}".lower()
+        refuses_format = "response_format" in said or "json_schema" in said or "structured output" in said
+        if self.structure == "response_format" and refuses_format:
+            return replace(self, structure="guided_json")
+        if self.structure == "guided_json" and ("guided" in said or refuses_format):
+            return replace(self, structure="none")
+        if not self.max_completion_tokens and "max_completion_tokens" in said:
+            return replace(self, max_completion_tokens=True)
+        if self.request.logprobs and self.top_logprobs and "logprobs" in said:
+            return replace(self, top_logprobs=_FEWER_TOP_LOGPROBS[self.top_logprobs])
+        if self.temperature and "temperature" in said:
+            return replace(self, temperature=False)
+        return None
 
-
-def body_template(request: ChatRequest, dialect: Dialect) -> BodyTemplate:
-    image = {"type": "image_url", "image_url": {"url": _IMAGE_PREFIX + _MARK, "detail": "high"}}
-    messages: list[dict[str, Any]] = [{"role": "system", "content": request.system}] if request.system else []
-    messages.append({"role": "user", "content": [{"type": "text", "text": request.user}, image]})
-    body: dict[str, Any] = {"model": request.model, "messages": messages}
-    body["max_completion_tokens" if dialect.max_completion_tokens else "max_tokens"] = request.max_tokens
-    if dialect.temperature:
-        body["temperature"] = request.temperature
-    if dialect.json_schema and request.schema is not None:
-        named = {"name": "verdict", "strict": True, "schema": request.schema}
-        body["response_format"] = {"type": "json_schema", "json_schema": named}
-    # Quotes inside the prompt are escaped in JSON, so only the image part itself ends in the mark and a bare quote.
-    head, _, tail = json.dumps(body).partition(f'"{_IMAGE_PREFIX}{_MARK}"')
-    return BodyTemplate(f'{head}"{_IMAGE_PREFIX}'.encode(), f'"{tail}'.encode())
-
-
-def learned(dialect: Dialect, param: str, message: str) -> Dialect | None:
-    """The dialect without what a 400 has just refused by name; None where the refusal is about something else."""
-    said = f"{param} {message}".lower()
-    if dialect.json_schema and ("response_format" in said or "json_schema" in said or "structured output" in said):
-        return replace(dialect, json_schema=False)
-    if not dialect.max_completion_tokens and "max_completion_tokens" in said:
-        return replace(dialect, max_completion_tokens=True)
-    if dialect.temperature and "temperature" in said:
-        return replace(dialect, temperature=False)
-    return None
+    def parse(self, body: bytes) -> ParsedReply | None:
+        try:
+            reply = _DECODER.decode(body)
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            return None
+        if not reply.choices:
+            return None
+        choice = reply.choices[0]
+        return ParsedReply(
+            text=_text_of(choice.message.content),
+            refusal=choice.message.refusal,
+            completion_id=label(reply.id),
+            answered_model=label(reply.model),
+            finish_reason=label(choice.finish_reason),
+            fingerprint=label(reply.system_fingerprint),
+            usage=_usage_of(bytes(reply.usage)),
+            tokens=_tokens_of(bytes(choice.logprobs)) if self.request.logprobs else (),
+        )
 
 
 class _Part(msgspec.Struct):
@@ -115,6 +126,7 @@ class _Message(msgspec.Struct):
 class _Choice(msgspec.Struct):
     message: _Message
     finish_reason: str | None = None
+    logprobs: msgspec.Raw = msgspec.Raw(b"")
 
 
 class _Reply(msgspec.Struct):
@@ -131,28 +143,24 @@ class _Usage(msgspec.Struct):
     completion_tokens: int
 
 
+class _Top(msgspec.Struct):
+    token: str
+    logprob: float
+
+
+class _Token(msgspec.Struct):
+    token: str
+    logprob: float
+    top_logprobs: list[_Top] = []
+
+
+class _Logprobs(msgspec.Struct):
+    content: list[_Token] = []
+
+
 _DECODER = msgspec.json.Decoder(_Reply)
 _USAGE_DECODER = msgspec.json.Decoder(_Usage)
-
-
-def parse_reply(body: bytes) -> ParsedReply | None:
-    """The first choice of a reply; None where the body is no completion with at least one choice."""
-    try:
-        reply = _DECODER.decode(body)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        return None
-    if not reply.choices:
-        return None
-    choice = reply.choices[0]
-    return ParsedReply(
-        text=_text_of(choice.message.content),
-        refusal=choice.message.refusal,
-        completion_id=_label(reply.id),
-        answered_model=_label(reply.model),
-        finish_reason=_label(choice.finish_reason),
-        fingerprint=_label(reply.system_fingerprint),
-        usage=_usage_of(bytes(reply.usage)),
-    )
+_LOGPROBS_DECODER = msgspec.json.Decoder(_Logprobs)
 
 
 def _text_of(content: str | list[_Part] | None) -> str | None:
@@ -167,12 +175,18 @@ def _usage_of(raw: bytes) -> Usage | None:
         usage = _USAGE_DECODER.decode(raw)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return None
-    counts = (usage.prompt_tokens, usage.completion_tokens)
-    if min(counts) < 0 or max(counts) > MAX_TOKENS_BELIEVED or sum(counts) == 0:
-        return None
-    return Usage(*counts)
+    return believed(usage.prompt_tokens, usage.completion_tokens)
 
 
-def _label(value: str | None) -> str:
-    """An identifier that somebody else chose: printable and short."""
-    return "".join(c for c in (value or "")[:200] if c.isprintable())
+def _tokens_of(raw: bytes) -> tuple[TokenChoice, ...]:
+    """Empty where they are absent or odd: then the number in the text stands alone."""
+    try:
+        tokens = _LOGPROBS_DECODER.decode(raw).content
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return ()
+    made = tuple(
+        TokenChoice(token.token, token.logprob, tuple((top.token, top.logprob) for top in token.top_logprobs))
+        for token in tokens
+    )
+    told = [choice.logprob for choice in made] + [logprob for choice in made for _, logprob in choice.top]
+    return made if all(math.isfinite(logprob) and logprob <= 1e-3 for logprob in told) else ()

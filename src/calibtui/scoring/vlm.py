@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import cast
 
 from calibtui.core.digests import digest_of
 from calibtui.core.scores import CallRecord, FailedScore, Score, ScoreKey
 from calibtui.gateway.call_metrics import CallMetrics
+from calibtui.gateway.charging import Payer
 from calibtui.gateway.client import CallFailure, Completion, Gateway, OnCall, RetryPolicy
-from calibtui.gateway.endpoint import resolve_endpoint, serving_provider
+from calibtui.gateway.dialect import ChatRequest
+from calibtui.gateway.endpoint import Serving, resolve_endpoint, serving_chain
 from calibtui.gateway.metered_transport import MeteredTransport
-from calibtui.gateway.openai import ChatRequest
 from calibtui.gateway.prices import price_of
-from calibtui.gateway.transport import AiohttpTransport, Transport
+from calibtui.gateway.transport import MAX_REPLY_BYTES, AiohttpTransport, Transport
+from calibtui.gateway.upstream import Target
+from calibtui.scoring.expectation import expected_difficulty
 from calibtui.scoring.judge import FrameToScore
 from calibtui.scoring.payload import PayloadRecipe, build_payload, payload_digest
 from calibtui.scoring.prompts import PromptTemplate
@@ -64,13 +68,10 @@ class VlmJudge:
     async def ask(self, frame: FrameToScore, prepared: object, on_call: OnCall) -> Score | FailedScore:
         """The score, or what kept coming back instead. Raises BudgetExhaustedError and JudgeFailedError."""
         image = cast(bytes, prepared)
-        ends = time.monotonic() + self._settings.deadline_s
+        left = self._settings.deadline_s
         spent = _Spent(on_call)
         failed = FailedScore(frame.uri, frame.digest, "unreadable", "")
         for _ in range(ASKS):
-            left = ends - time.monotonic()
-            if left <= 0:
-                break
             answer = await self._gateway.complete(image, digest=frame.digest, deadline_s=left, on_call=spent.add)
             if isinstance(answer, CallFailure):
                 return FailedScore(frame.uri, frame.digest, answer.kind.value, answer.message)
@@ -79,6 +80,9 @@ class VlmJudge:
             except ReplyError as error:
                 kind = "refused" if answer.refusal else "unreadable"
                 failed = FailedScore(frame.uri, frame.digest, kind, self._gateway.redact(error.beginning))
+            left -= answer.took_s
+            if left <= 0:
+                break
         return failed
 
     async def close(self) -> None:
@@ -88,7 +92,8 @@ class VlmJudge:
         if answer.refusal or not answer.text:
             raise ReplyError("the model refused or said nothing", answer.refusal or answer.finish_reason)
         verdict = parse_reply(answer.text, self._prompt.scale)
-        return Verdict(verdict.difficulty, tuple(self._gateway.redact(reason) for reason in verdict.reasons))
+        difficulty = expected_difficulty(answer.tokens, verdict.difficulty, self._prompt.scale)
+        return Verdict(difficulty, tuple(self._gateway.redact(reason) for reason in verdict.reasons))
 
     def _score(self, frame: FrameToScore, answer: Completion, verdict: Verdict, spent: _Spent) -> Score:
         return Score(
@@ -100,13 +105,13 @@ class VlmJudge:
             prompt_digest=self._prompt_digest,
             requested_model=self.model,
             answered_model=answer.answered_model,
-            provider=self.provider,
+            provider=answer.provider,
             pass_number=frame.pass_number,
             cached=None,
             input_tokens=answer.usage.input_tokens,
             output_tokens=answer.usage.output_tokens,
             cost_micro_eur=spent.micro_eur,
-            budget_node=None,
+            budget_node=self._gateway.node,
             latency_ms=answer.latency_ms,
             scored_at=time.time(),
         )
@@ -125,8 +130,9 @@ class _Spent:
 
 
 def parameters_digest(settings: ScoringSettings) -> str:
-    """Of everything besides prompt, model and payload that a reply depends on."""
-    return digest_of({"max_tokens": settings.max_tokens, "temperature": settings.temperature})
+    """Of everything besides prompt, model and payload that a reply, or what is made of it, depends on."""
+    parameters = {"max_tokens": settings.max_tokens, "temperature": settings.temperature}
+    return digest_of(parameters | ({"logprobs": True} if settings.logprobs else {}))
 
 
 def vlm_judge(
@@ -137,21 +143,64 @@ def vlm_judge(
     *,
     retry: RetryPolicy | None = None,
     seed: int = 0,
+    payer: Payer | None = None,
     metrics: CallMetrics | None = None,
 ) -> VlmJudge:
-    """The judge that the settings describe; nothing is sent yet. Its requests are counted in `metrics`.
+    """The judge that the settings describe; nothing is sent yet. Calls are charged to `payer`, to nobody without one,
+    and counted in `metrics`.
 
-    Raises SettingsError for what can be known beforehand: no model, no provider or several, no price, an api that isn't
-    spoken, a key that is missing from `environ` or written into the settings.
+    Raises SettingsError for what can be known beforehand, of the provider and of every fallback: no model, no provider
+    or several, no price, a key that is missing from `environ` or written into the settings.
     """
-    provider = serving_provider(settings, providers)
-    model = settings.model or ""
-    price = price_of(providers, provider.name, model)
-    endpoint = resolve_endpoint(provider, environ)
-    request = ChatRequest(model, prompt.system, prompt.user, settings.max_tokens, settings.temperature, prompt.schema)
-    recipe = PayloadRecipe(settings.max_px, settings.jpeg_quality)
-    transport: Transport = AiohttpTransport(connections=settings.concurrency)
-    if metrics is not None:
-        transport = MeteredTransport(transport, metrics, provider.name)
-    gateway = Gateway(endpoint, request, price, transport, max_px=settings.max_px, retry=retry, seed=seed)
-    return VlmJudge(gateway, prompt, recipe, settings)
+    first, *others = _targets(settings, providers, prompt, environ, metrics)
+    gateway = Gateway(
+        first.endpoint,
+        first.request,
+        first.price,
+        first.transport,
+        max_px=settings.max_px,
+        retry=retry,
+        seed=seed,
+        payer=payer,
+        concurrency=settings.concurrency,
+        image_tokens=first.image_tokens,
+        fallbacks=others,
+    )
+    return VlmJudge(gateway, prompt, PayloadRecipe(settings.max_px, settings.jpeg_quality), settings)
+
+
+def _targets(
+    settings: ScoringSettings,
+    providers: Mapping[str, ProviderSettings],
+    prompt: PromptTemplate,
+    environ: Mapping[str, str],
+    metrics: CallMetrics | None,
+) -> Sequence[Target]:
+    """The provider and its fallbacks, every one checked before the first transport is made."""
+    request = ChatRequest(
+        settings.model or "",
+        prompt.system,
+        prompt.user,
+        settings.max_tokens,
+        settings.temperature,
+        prompt.schema,
+        settings.logprobs,
+    )
+
+    def target(serving: Serving) -> Callable[[], Target]:
+        name, model = serving.provider.name, serving.model
+        price = price_of(providers, name, model)
+        endpoint = resolve_endpoint(serving.provider, environ)
+        image_tokens = serving.provider.models[model].image_tokens
+        asked = replace(request, model=model)
+        return lambda: Target(endpoint, asked, price, _transport(settings, name, metrics), image_tokens)
+
+    checked = [target(serving) for serving in serving_chain(settings, providers)]
+    return [make() for make in checked]
+
+
+def _transport(settings: ScoringSettings, provider: str, metrics: CallMetrics | None) -> Transport:
+    """A reply with the probabilities of 20 alternatives a token takes about 2 kB for each token."""
+    most = max(MAX_REPLY_BYTES, settings.max_tokens * 4096) if settings.logprobs else MAX_REPLY_BYTES
+    transport = AiohttpTransport(connections=settings.concurrency, max_reply_bytes=most)
+    return transport if metrics is None else MeteredTransport(transport, metrics, provider)

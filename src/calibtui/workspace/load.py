@@ -11,11 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from calibtui.core.errors import ConfigurationError, SettingsError
+from calibtui.workspace.currency import check_currency, priced_in_eur
 from calibtui.workspace.paths import check_paths
 from calibtui.workspace.reading import Place, did_you_mean, read_table
 from calibtui.workspace.settings import (
     BudgetSettings,
     CacheSettings,
+    CurrencySettings,
     EvaluationSettings,
     MetricsSettings,
     ModelSettings,
@@ -36,6 +38,7 @@ _TABLES: Mapping[str, type[Any]] = {
     "selection": SelectionSettings,
     "quantization": QuantizationSettings,
     "metrics": MetricsSettings,
+    "currency": CurrencySettings,
 }
 _KNOWN = {*_TABLES, "model", "providers", "budgets", "cache"}
 
@@ -117,7 +120,9 @@ def settings_from(document: Mapping[str, Any], root: Path, file: Path) -> Settin
         **simple,
     )
     _check_fallbacks(settings, top.under("providers"))
-    return settings
+    if settings.currency is not None:
+        check_currency(settings.currency, top.under("currency"))
+    return replace(settings, providers=_with_eur(settings, top.under("providers")))
 
 
 def _model(table: Any, place: Place) -> ModelSettings:
@@ -131,6 +136,18 @@ def _providers(table: Any, place: Place) -> Mapping[str, ProviderSettings]:
     return types.MappingProxyType(
         {name: read_table(ProviderSettings, row, place.under(name), name=name) for name, row in rows.items()}
     )
+
+
+def _with_eur(settings: Settings, place: Place) -> Mapping[str, ProviderSettings]:
+    """The same providers with every price in EUR."""
+    made = {}
+    for name, provider in settings.providers.items():
+        models = {
+            model: priced_in_eur(prices, settings.currency, place.under(name).under("models").under(model))
+            for model, prices in provider.models.items()
+        }
+        made[name] = replace(provider, models=types.MappingProxyType(models))
+    return types.MappingProxyType(made)
 
 
 def _budgets(table: Any, place: Place) -> Mapping[str, BudgetSettings]:

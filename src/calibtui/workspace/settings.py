@@ -74,7 +74,8 @@ class EvaluationSettings:
 class ScoringSettings:
     """`max_px`: the longer side of what the judge is sent, px. `max_failed`: the share of frames that may fail before
     the
-    run ends with exit code 4. `deadline_s`: all tries of one frame together, s."""
+    run ends with exit code 4. `deadline_s`: all tries of one frame together, s. `logprobs`: the difficulty is the
+    expectation over the judge's own probabilities, where the reply tells them."""
 
     judge: Literal["vlm", "detector"] = "vlm"
     prompt: str = "difficulty@1"
@@ -88,6 +89,7 @@ class ScoringSettings:
     jpeg_quality: Annotated[int, Between(1, 95)] = 85
     max_failed: Annotated[float, Fraction] = 0.02
     deadline_s: Annotated[float, Between(0.1, 86_400)] = 120.0
+    logprobs: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,10 +102,22 @@ class KeySettings:
 
 @dataclass(frozen=True, slots=True)
 class PriceSettings:
-    """EUR per million tokens."""
+    """Per million tokens, as written either in EUR or in USD; once loaded, the EUR are there in both cases.
+    `image_tokens`: the most that one image costs, for a model whose name doesn't tell its rule."""
 
-    eur_per_million_input: Annotated[float, Between(0, 1_000_000)]
-    eur_per_million_output: Annotated[float, Between(0, 1_000_000)]
+    eur_per_million_input: Annotated[float | None, Between(0, 1_000_000)] = None
+    eur_per_million_output: Annotated[float | None, Between(0, 1_000_000)] = None
+    usd_per_million_input: Annotated[float | None, Between(0, 1_000_000)] = None
+    usd_per_million_output: Annotated[float | None, Between(0, 1_000_000)] = None
+    image_tokens: Annotated[int | None, Positive] = None
+
+
+@dataclass(frozen=True, slots=True)
+class CurrencySettings:
+    """The rate that prices in USD are turned into EUR with; `as_of`: the day it was true, such as 2026-11-01."""
+
+    usd_per_eur: Annotated[float, Between(0.01, 100)]
+    as_of: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,6 +209,7 @@ class Settings:
     selection: SelectionSettings = field(default_factory=SelectionSettings)
     quantization: QuantizationSettings = field(default_factory=QuantizationSettings)
     metrics: MetricsSettings = field(default_factory=MetricsSettings)
+    currency: CurrencySettings | None = None
 
     @property
     def state(self) -> Path:

@@ -1,0 +1,16 @@
+"""The APIs that are spoken, by their names in calibtui.toml."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from calibtui.gateway.anthropic import Anthropic
+from calibtui.gateway.dialect import ChatRequest, Dialect
+from calibtui.gateway.gemini import Gemini
+from calibtui.gateway.openai import OpenAi
+
+DIALECTS: Mapping[str, Callable[[ChatRequest], Dialect]] = {
+    "openai": OpenAi,
+    "anthropic": Anthropic,
+    "gemini": Gemini,
+}
