@@ -158,7 +158,7 @@ def test_a_change_of_a_large_part_is_not_taken_for_exposure(
 ) -> None:
     for name, before in textures.items():
         after = before.copy()
-        after[: int(share * len(after))] += 8
+        after[: int(share * len(after))] += 6
         assert not same_view(seen(before), seen(after)).hit, name
         assert not same_view(seen(before, 75), seen(after, 75)).hit, name
 

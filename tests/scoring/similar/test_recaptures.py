@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from calibtui.scoring.similar.guard import same_view
+from calibtui.scoring.similar.signature import Signature
 
 RECAPTURES: dict[str, tuple[float, float, float, int | None]] = {
     # gain, offset, noise (levels a pixel, one sigma), JPEG quality
@@ -64,6 +65,27 @@ def test_the_order_of_the_two_does_not_matter(pool_frames: list[np.ndarray], see
         one, other = same_view(a, b), same_view(b, a)
         assert one.hit == other.hit
         assert one.gain * other.gain == pytest.approx(1, abs=0.01)
+
+
+def test_a_change_counts_in_the_levels_of_the_brighter_picture() -> None:
+    """Else a darker re-capture would hide what the brighter one shows."""
+    levels = np.random.default_rng(0).integers(60, 200, (1, 40, 40)).astype(np.uint8)
+    levels[0, 20, 20] = 100
+    bright = levels.copy()
+    bright[0, 20, 20] += 4
+    dark = np.rint(0.87 * levels).astype(np.uint8)
+    for first, second in ((bright, dark), (dark, bright)):
+        comparison = same_view(Signature(320, 320, 1, first), Signature(320, 320, 1, second))
+        assert comparison.largest_change == pytest.approx(4 + 0.5 + 0.5 / 0.87, abs=0.05)
+        assert not comparison.hit
+
+
+@pytest.mark.parametrize(("blue", "hit"), [(14, True), (-14, True), (30, False)])
+def test_a_slight_tint_is_a_re_capture_and_a_strong_one_is_not(
+    blue: int, hit: bool, textures: dict[str, np.ndarray], seen: Callable
+) -> None:
+    before = textures["cast"]
+    assert same_view(seen(before, 90), seen(before + np.array([0, 0, blue]), 90)).hit is hit
 
 
 def test_different_frames_miss(pool_frames: list[np.ndarray], seen: Callable) -> None:

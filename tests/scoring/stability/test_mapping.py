@@ -98,6 +98,13 @@ def test_tied_anchors_weigh_as_many_as_they_are() -> None:
     assert fitted_mapping(source, target)([0.51])[0] == pytest.approx(0.39)
 
 
+def test_many_tied_anchors_outweigh_one_that_contradicts_them() -> None:
+    """One anchor at 0.4 gives way to nine at 0.1, so their step stays below the 0.2 beside it."""
+    source = np.array([0.0] * 5 + [0.4] + [0.5] * 9 + [0.6] + [1.0] * 5)
+    target = np.array([0.0] * 5 + [0.4] + [0.1] * 9 + [0.2] + [1.0] * 5)
+    assert fitted_mapping(source, target)([0.6])[0] == pytest.approx(0.2)
+
+
 def test_a_target_that_is_one_value_maps_everything_to_it() -> None:
     mapping = fitted_mapping(np.random.default_rng(9).random(30), np.full(30, 0.4))
     assert mapping([0, 0.5, 1]) == pytest.approx([0.4, 0.4, 0.4])
