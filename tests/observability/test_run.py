@@ -133,6 +133,19 @@ def test_the_log_tells_a_run_from_its_start_to_its_end(make_workspace: Callable[
     assert (lines[3]["state"], lines[3]["scored"], lines[3]["remaining"]) == ("done", 4, 0)
 
 
+def test_a_crash_is_in_the_log_with_its_place(make_workspace: Callable[..., Path]) -> None:
+    def crash(_: Progress) -> None:
+        raise ZeroDivisionError("a fault")
+
+    root = make_workspace(pool=2)
+    with pytest.raises(ZeroDivisionError):
+        run_stages(load_settings(root, []), ["pool"], command="pool", on_progress=crash, stop=StopFlag())
+    last = _log(root)[-1]
+    assert (last["event"], last["error"], last["message"]) == ("run_crashed", "ZeroDivisionError", "a fault")
+    assert last["where"][-1].startswith("test_run.py:")
+    assert last["where"][-1].endswith(" crash")
+
+
 def test_no_key_gets_into_log_or_metrics_though_every_reply_echoes_them(
     make_workspace: Callable[..., Path], monkeypatch: pytest.MonkeyPatch, echo_url: str
 ) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 from socketserver import ThreadingMixIn
 from typing import Any
 
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.openmetrics import exposition as openmetrics
 
 from calibtui.core.errors import SettingsError
@@ -47,7 +47,7 @@ def serving_metrics(listen: str | None, metrics: Metrics, *, file: Path) -> Iter
     if listen is None:
         yield None
         return
-    server = _opened(listen, metrics.registry, file)
+    server = _opened(listen, metrics, file)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.2}, name="metrics", daemon=True)
     thread.start()
     try:
@@ -58,11 +58,11 @@ def serving_metrics(listen: str | None, metrics: Metrics, *, file: Path) -> Iter
         thread.join()
 
 
-def _opened(listen: str, registry: CollectorRegistry, file: Path) -> _Server:
+def _opened(listen: str, metrics: Metrics, file: Path) -> _Server:
     host, port = parse_listen(listen, file)
     try:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
-        return _Server(family, address, registry)
+        return _Server(family, address, metrics)
     except (OSError, UnicodeError) as error:
         raise _refused(listen, error, file) from error
 
@@ -92,9 +92,9 @@ class _Server(ThreadingMixIn, HTTPServer):
     daemon_threads = True
     block_on_close = False
 
-    def __init__(self, family: int, address: Any, registry: CollectorRegistry) -> None:
+    def __init__(self, family: int, address: Any, metrics: Metrics) -> None:
         self.address_family = family
-        self.registry = registry
+        self.metrics = metrics
         self._free = threading.BoundedSemaphore(MOST_CONNECTIONS)
         super().__init__(address, _Handler)
 
@@ -141,7 +141,7 @@ class _Handler(BaseHTTPRequestHandler):
         if self.path.partition("?")[0] != "/metrics":
             self._send(HTTPStatus.NOT_FOUND, "text/plain; charset=utf-8", b"Metrics are at /metrics.\n", with_body)
             return
-        content_type, body = _exposition(self.server.registry, self.headers.get("Accept", ""))
+        content_type, body = exposition(self.server.metrics, self.headers.get("Accept", ""))
         self._send(HTTPStatus.OK, content_type, body, with_body)
 
     def _send(self, status: HTTPStatus, content_type: str, body: bytes, with_body: bool) -> None:
@@ -156,7 +156,8 @@ class _Handler(BaseHTTPRequestHandler):
         """Scrapes are not logged."""
 
 
-def _exposition(registry: CollectorRegistry, accept: str) -> tuple[str, bytes]:
+def exposition(metrics: Metrics, accept: str) -> tuple[str, bytes]:
+    """Content-Type and body of /metrics, for whichever server answers a scraper's Accept header."""
     if "application/openmetrics-text" in accept:
-        return openmetrics.CONTENT_TYPE_LATEST, openmetrics.generate_latest(registry)  # type: ignore[no-untyped-call]
-    return CONTENT_TYPE_LATEST, generate_latest(registry)
+        return openmetrics.CONTENT_TYPE_LATEST, openmetrics.generate_latest(metrics.registry)  # type: ignore[no-untyped-call]
+    return CONTENT_TYPE_LATEST, generate_latest(metrics.registry)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import traceback
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 from calibtui import __version__
@@ -34,6 +36,14 @@ def run_ended(context: Context, state: str, summary: RunSummary, error: Calibtui
         context.log.event("run_ended", **fields)
     else:
         context.log.error("run_ended", error, exit_code=error.exit_code, **fields)
+
+
+def run_crashed(context: Context, error: Exception) -> None:
+    """An exception that nobody foresaw: where it was raised is what its finder needs."""
+    context.metrics.run.ended("failed")
+    frames = traceback.extract_tb(error.__traceback__)
+    where = [f"{Path(frame.filename).name}:{frame.lineno} {frame.name}" for frame in frames]
+    context.log.event("run_crashed", run=context.run, error=type(error).__name__, message=str(error), where=where)
 
 
 def stage_began(context: Context, stage: str) -> None:

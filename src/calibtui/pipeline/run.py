@@ -15,7 +15,7 @@ from calibtui.gateway.event_log import open_log
 from calibtui.gateway.metrics import Metrics
 from calibtui.gateway.metrics_server import serving_metrics
 from calibtui.pipeline.context import Context
-from calibtui.pipeline.observation import run_began, run_ended, stage_began, stage_ended
+from calibtui.pipeline.observation import run_began, run_crashed, run_ended, stage_began, stage_ended
 from calibtui.pipeline.stages import StageRunner
 from calibtui.store.store import Store
 from calibtui.workspace.settings import Settings
@@ -45,13 +45,21 @@ def run_stages(
             context = Context(settings, store, run, on_progress, stop, metrics=metrics, log=log)
             store.runs.begin(run, command, started)
             run_began(context, command)
-            outcome = _run(context, stages, summary)
+            outcome = _watched(context, stages, summary)
             state = _state(outcome.error)
             store.runs.end(run, state, time.time(), outcome.summary.as_json())
             run_ended(context, state, outcome.summary, outcome.error)
             return outcome
     except CalibtuiError as error:
         return Outcome(summary, error)
+
+
+def _watched(context: Context, stages: Sequence[str], summary: RunSummary) -> Outcome:
+    try:
+        return _run(context, stages, summary)
+    except Exception as error:
+        run_crashed(context, error)
+        raise
 
 
 def _run(context: Context, stages: Sequence[str], summary: RunSummary) -> Outcome:
