@@ -21,7 +21,8 @@ where the picture has no texture to measure it by. Where half of the frame chang
 between the two halves is refused: half of all blocks must lie within MAJORITY_BOUND of it. A frame of fewer than 64
 blocks has too few to tell an exposure by, and is compared as it is.
 
-A shift by one pixel is a miss wherever there is an edge: the safe side.
+A shift by one pixel is a miss wherever there is an edge, and so is a highlight or shadow that one exposure of the two
+clips: the safe side.
 """
 
 from __future__ import annotations
