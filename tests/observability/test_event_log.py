@@ -86,6 +86,7 @@ def test_no_key_gets_into_a_line_wherever_it_stands(tmp_path: Path, fields: dict
         "{'x-bf-vk': 'bWFyY286c3dvcmRmaXNo'}",
         "Set-Cookie: bWFyY286c3dvcmRmaXNo; Path=/",
         "x-portkey-api-key=bWFyY286c3dvcmRmaXNo",
+        "the key calib-bWFyY286c3dvcmRmaXNo is revoked",
     ],
 )
 def test_a_key_that_nobody_named_is_masked_by_where_it_stands(tmp_path: Path, text: str) -> None:

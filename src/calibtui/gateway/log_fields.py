@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from calibtui.gateway.secrets import MASK
+from calibtui.gateway.virtual_keys import PREFIX
 
 LONGEST = 1000
 """Characters of one text."""
@@ -33,6 +34,7 @@ _IN_HEADER = re.compile(
     r"([\"']?\s*[:=]\s*[\"']?)(?:(?:basic|bearer|digest|token)\s+)?[^\s\"',;}]+",
     re.IGNORECASE,
 )
+_OUR_KEY = re.compile(rf"{PREFIX}[A-Za-z0-9_\-]{{8,}}")
 _IN_AUTHORITY = re.compile(r"(\b[a-z][a-z0-9+.\-]{0,20}://)[^/@\s\"'<>]+@", re.IGNORECASE)
 
 
@@ -50,7 +52,7 @@ def masked(text: str, redact: Callable[[str], str]) -> str:
     examined = text[: 2 * LONGEST]
     for pattern, kept in ((_IN_AUTHORITY, rf"\1{MASK}@"), (_IN_QUERY, rf"\1{MASK}"), (_IN_HEADER, rf"\1\2{MASK}")):
         examined = pattern.sub(kept, examined)
-    clean = redact(examined)
+    clean = redact(_OUR_KEY.sub(MASK, examined))
     return clean if len(clean) <= LONGEST and len(text) <= 2 * LONGEST else clean[:LONGEST] + "…"
 
 

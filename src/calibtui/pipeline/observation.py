@@ -14,6 +14,7 @@ from calibtui.core.money import eur
 from calibtui.core.summary import RunSummary
 from calibtui.gateway.ledger import BudgetWarning
 from calibtui.gateway.secrets import Secret
+from calibtui.gateway.virtual_keys import VARIABLE
 from calibtui.pipeline.context import Context
 from calibtui.workspace.settings import Settings
 
@@ -68,11 +69,13 @@ def budget_warned(context: Context, warning: BudgetWarning) -> None:
 
 
 def named_secrets(settings: Settings, environ: Mapping[str, str]) -> list[Secret]:
-    """Of every provider, used in this run or not: what its keys and headers name and the environment has."""
+    """What the environment has of them: our own virtual key, and of every provider, used in this run or not, what its
+    keys and headers name."""
     return [Secret(name, environ[name].strip()) for name in _variables(settings) if environ.get(name)]
 
 
 def _variables(settings: Settings) -> Iterator[str]:
+    yield VARIABLE
     for provider in settings.providers.values():
         yield from (key.env for key in provider.keys)
         values = provider.headers.values()
