@@ -67,6 +67,18 @@ async def test_litellm_below_a_path_is_asked_there(plane: ControlPlane) -> None:
     assert len(await plane.announced(prefix="/llm")) == 1
 
 
+async def test_a_spent_key_of_a_litellm_without_a_database_is_read_from_its_refusal(plane: ControlPlane) -> None:
+    said = "Budget has been exceeded! Key=eng-a (sk-...1234) Current cost: 200.5, Max budget: 200.0"
+    refusal = {"error": {"message": said, "type": "budget_exceeded", "param": None, "code": "422"}}
+    plane.said = {
+        "/health/readiness": {"status": "healthy", "db": "Not connected"},
+        "/v1/chat/completions": lambda _: web.json_response(refusal, status=422),
+    }
+    (budget,) = await plane.announced()
+    assert (budget.lines[0].spent_usd, budget.lines[0].cap_usd) == (200.5, 200.0)
+    assert not budget.enforced
+
+
 async def test_each_key_has_its_own_budget(plane: ControlPlane) -> None:
     def info(key: str) -> Any:
         return KEY_INFO if "KEY_A" in key else {"info": {"max_budget": 5, "spend": 0}}

@@ -15,8 +15,8 @@ from calibtui.core.money import Price
 from calibtui.core.scores import CallRecord
 from calibtui.gateway.canary import CANARY_PX, Canary, canary_needed
 from calibtui.gateway.client import Gateway, RetryPolicy
+from calibtui.gateway.dialect import ChatRequest
 from calibtui.gateway.endpoint import resolve_endpoint
-from calibtui.gateway.openai import ChatRequest
 from calibtui.gateway.transport import AiohttpTransport
 from calibtui.workspace.settings import KeySettings, ProviderSettings
 

@@ -11,8 +11,8 @@ from calibtui.core.money import Price
 from calibtui.core.scores import CallRecord
 from calibtui.gateway.canary import CANARY_PX, Canary
 from calibtui.gateway.client import Gateway, RetryPolicy
+from calibtui.gateway.dialect import ChatRequest
 from calibtui.gateway.endpoint import Endpoint, resolve_endpoint
-from calibtui.gateway.openai import ChatRequest
 from calibtui.gateway.transport import AiohttpTransport, HttpRequest, HttpResponse, Transport
 from calibtui.practice.options import PracticeOptions
 from calibtui.practice.server import PracticeServer

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -21,12 +22,13 @@ from urllib.parse import urlsplit
 import httpx
 
 from calibtui.gateway.endpoint import Endpoint, Key
+from calibtui.gateway.errors import read_error_body
 from calibtui.gateway.identity import GatewayKind, kind_of
 from calibtui.gateway.transport import HttpResponse
 
 _TIMEOUT_S = 5.0
 _MAX_BYTES = 4 << 20
-_CHAT = "/chat/completions"
+_SPENT = re.compile(r"Current cost: (?P<spent>[0-9.eE+-]+), Max budget: (?P<cap>[0-9.eE+-]+)")
 _NO_MODEL = "calibtui-asks-for-a-budget-not-for-a-model"
 _LATE = "it is charged after the reply, so calls at the same time can pass it"
 _FORGETS = (
@@ -126,8 +128,7 @@ class _Asked:
         parts = urlsplit(endpoint.url)
         self.name = key.secret.source if key else ""
         self.origin = f"{parts.scheme}://{parts.netloc}"
-        self.root = endpoint.url.removesuffix(_CHAT).removesuffix("/v1")
-        self._chat = endpoint.url
+        self.root = endpoint.url.removesuffix("/v1")
         self._client = client
         self._headers = {**endpoint.headers}
         self._headers |= {name: secret.reveal() for name, secret in endpoint.secret_headers.items()}
@@ -145,8 +146,9 @@ class _Asked:
 
     def announced_with_a_refusal(self) -> AnnouncedLine | None:
         message = {"role": "user", "content": "none"}
-        headers, _ = self._fetch("POST", self._chat, {"model": _NO_MODEL, "messages": [message], "max_tokens": 1})
-        return _line_of_headers(headers)
+        body = {"model": _NO_MODEL, "messages": [message], "max_tokens": 1}
+        headers, said = self._fetch("POST", self.root + "/v1/chat/completions", body)
+        return _line_of_headers(headers) or _line_of_refusal(said)
 
     def _fetch(self, method: str, url: str, body: object = None) -> tuple[Mapping[str, str], bytes]:
         try:
@@ -157,7 +159,7 @@ class _Asked:
                     if len(kept) > _MAX_BYTES:
                         return {}, b""
                 told = {name.lower(): value for name, value in reply.headers.items()}
-                return told, bytes(kept) if reply.status_code == 200 else b""
+                return told, bytes(kept)
         except (httpx.HTTPError, httpx.InvalidURL):
             return {}, b""
 
@@ -165,6 +167,13 @@ class _Asked:
 def _line_of_headers(headers: Mapping[str, str]) -> AnnouncedLine | None:
     cap = _usd(headers.get("x-litellm-key-max-budget"))
     return None if cap is None else AnnouncedLine("the key", cap, _usd(headers.get("x-litellm-key-spend")))
+
+
+def _line_of_refusal(body: bytes) -> AnnouncedLine | None:
+    """A key that is spent is refused before its headers are made: the words of the 422 hold the figures."""
+    found = _SPENT.search(read_error_body(body).message)
+    cap = _usd(found["cap"]) if found else None
+    return AnnouncedLine("the key", cap, _usd(found["spent"])) if found and cap is not None else None
 
 
 def _line_of_key_info(said: Mapping[str, Any]) -> AnnouncedLine | None:

@@ -7,15 +7,15 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 
+from calibtui.gateway.dialect import ChatRequest
 from calibtui.gateway.endpoint import Endpoint
 from calibtui.gateway.identity import GatewayKind, extra_fields, kind_of
-from calibtui.gateway.openai import ChatRequest
 from calibtui.gateway.transport import HttpResponse
 
 _STATUS_HEADERS = ("x-portkey-cache-status", "cf-aig-cache-status", "helicone-cache", "x-cache")
 """Each says HIT, perhaps among other words, where the answer is a stored one."""
-_PRESENT_ON_HITS = ("x-litellm-cache-key", "x-litellm-semantic-similarity")
-"""LiteLLM sends these with a stored answer only."""
+_PRESENT_ON_HITS = ("x-litellm-cache-key",)
+"""LiteLLM 1.106 sends it with a stored answer only; its x-litellm-semantic-similarity comes with others as well."""
 
 
 def cache_mark(response: HttpResponse) -> str:
