@@ -33,6 +33,8 @@ base_url = "{url}"
 [providers.practice.models."practice-vlm-1"]
 eur_per_million_input = 2.30
 eur_per_million_output = 9.20
+[cache]
+canary = false
 [selection]
 strategy = "hardest-nms"
 size = 8

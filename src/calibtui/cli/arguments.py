@@ -54,6 +54,7 @@ def _headless(parser: argparse.ArgumentParser) -> None:
     _directory(parser)
     parser.add_argument("--json", action="store_true", help="exactly one JSON object on stdout")
     parser.add_argument("--set", action="append", default=[], metavar="TABLE.KEY=VALUE", help="override a setting")
+    parser.add_argument("--yes", action="store_true", help="spend what the budget has, whatever the forecast says")
 
 
 def _launch(parser: argparse.ArgumentParser) -> None:
@@ -71,6 +72,7 @@ def _demo(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--batch", action="store_true", help="run all stages, headless")
     parser.add_argument("--json", action="store_true", help="exactly one JSON object on stdout")
     parser.add_argument("--set", action="append", default=[], metavar="TABLE.KEY=VALUE", help="override a setting")
+    parser.add_argument("--yes", action="store_true", help="spend what the budget has, whatever the forecast says")
 
 
 def _init(parser: argparse.ArgumentParser) -> None:

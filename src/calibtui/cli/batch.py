@@ -37,7 +37,9 @@ def run_workspace(settings: Settings, stages: Sequence[str], arguments: argparse
     stop = StopFlag()
     command = " ".join(word for word in (arguments.command, *stages))
     with _stopped_by_signals(stop), shown_progress() as on_progress:
-        outcome = run_stages(settings, stages, command=command, on_progress=on_progress, stop=stop)
+        outcome = run_stages(
+            settings, stages, command=command, on_progress=on_progress, stop=stop, confirmed=arguments.yes
+        )
     return reported_outcome(outcome, arguments.json)
 
 

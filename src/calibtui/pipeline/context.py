@@ -16,13 +16,15 @@ from calibtui.workspace.settings import EvaluationSettings, ModelSettings, Setti
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """One run in one workspace. `notes` collects the sentences that a reader of the figures must know."""
+    """One run in one workspace. `confirmed`: spend what there is, whatever the forecast. `notes` collects the
+    sentences that a reader of the figures must know."""
 
     settings: Settings
     store: Store
     run: str
     on_progress: OnProgress
     stop: StopFlag
+    confirmed: bool = False
     notes: list[str] = field(default_factory=list)
     metrics: Metrics = field(default_factory=Metrics)
     log: Log = field(default_factory=silent_log)

@@ -31,6 +31,8 @@ base_url = "http://127.0.0.1:8765/v1"
 [providers.practice.models."practice-vlm-1"]
 eur_per_million_input = 2.30       # what a real one might cost; the practice judge itself sends no bill
 eur_per_million_output = 9.20
+[cache]
+canary = false                     # nothing stands between calibtui and a judge on this machine
 [selection]
 strategy = "hardest-nms"
 size = 64

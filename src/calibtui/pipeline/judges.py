@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from calibtui.core.digests import digest_of, file_digest
 from calibtui.detector.detector import Detector
+from calibtui.gateway.charging import Payer
+from calibtui.gateway.completion import OnCall
 from calibtui.gateway.endpoint import resolve_endpoint, serving_provider
 from calibtui.gateway.prices import price_of
 from calibtui.pipeline.context import Context
+from calibtui.pipeline.money import node_charged
 from calibtui.pipeline.questions import JudgeIdentity, Questions
 from calibtui.pipeline.twin import simulated_twin_of
+from calibtui.scoring.cache_check import prove_caches
 from calibtui.scoring.detector_judge import DetectorJudge
 from calibtui.scoring.judge import Judge
 from calibtui.scoring.payload import PayloadRecipe, payload_digest
@@ -24,10 +28,14 @@ PRACTICE_PREFIX = "practice-"
 
 @dataclass(frozen=True, slots=True)
 class ConfiguredJudge:
-    """`questions` name what is asked; `open` makes the judge that answers."""
+    """`questions` name what is asked; `open` makes the judge that answers, its calls charged to a payer; `paid` is
+    whether there
+    are any; `prove` raises where a cache between here and the model would mix frames up."""
 
     questions: Questions
-    open: Callable[[], Judge]
+    paid: bool
+    open: Callable[[Payer | None], Judge]
+    prove: Callable[[Payer | None, OnCall], Awaitable[None]]
 
 
 def check_judge(context: Context) -> None:
@@ -41,6 +49,7 @@ def check_judge(context: Context) -> None:
     price_of(context.settings.providers, provider.name, scoring.model or "")
     resolve_endpoint(provider, os.environ)
     load_prompt(context.root, scoring.prompt)
+    node_charged(context.store, context.settings)
 
 
 def configured_judge(context: Context, detector: Callable[[], Detector]) -> ConfiguredJudge:
@@ -68,9 +77,15 @@ def _vlm_judge(context: Context) -> ConfiguredJudge:
     identity = JudgeIdentity("vlm", scoring.model or "", prompt.label, prompt.digest, parameters_digest(scoring))
     payloads = [payload_digest(frame.digest, recipe) for frame in frames]
     questions = Questions(identity, frames, payloads, scoring.passes)
-    return ConfiguredJudge(
-        questions, lambda: vlm_judge(scoring, providers, prompt, os.environ, metrics=context.metrics.calls)
-    )
+
+    def opened(payer: Payer | None) -> Judge:
+        return vlm_judge(scoring, providers, prompt, os.environ, payer=payer, metrics=context.metrics.calls)
+
+    async def prove(payer: Payer | None, on_call: OnCall) -> None:
+        if context.settings.cache.canary:
+            await prove_caches(scoring, providers, prompt, os.environ, payer, on_call)
+
+    return ConfiguredJudge(questions, True, opened, prove)
 
 
 def _detector_judge(context: Context, detector: Detector) -> ConfiguredJudge:
@@ -84,4 +99,8 @@ def _detector_judge(context: Context, detector: Detector) -> ConfiguredJudge:
     identity = JudgeIdentity("detector", key.model, judge.prompt, judge.prompt_digest, key.parameters_digest)
     # The same question twice would have the same answer, so this judge has one pass.
     questions = Questions(identity, frames, [judge.key(frame.digest).payload_digest for frame in frames], 1)
-    return ConfiguredJudge(questions, lambda: judge)
+
+    async def nothing_to_prove(_: Payer | None, __: OnCall) -> None:
+        """No request leaves this machine."""
+
+    return ConfiguredJudge(questions, False, lambda _: judge, nothing_to_prove)

@@ -65,15 +65,19 @@ class Questions:
         )
 
     def unanswered(self, context: Context, answers: pa.Table) -> list[FrameToScore]:
-        """The questions that `answers` leaves open; the first pass of every frame comes before any second one."""
+        """The questions that `answers` leaves open: the first pass of every frame before any second one, and within a
+        pass in the
+        order of a hash, so that the first ones asked are a random draw of what the rest will be like."""
         count = len(self.frames)
         open_ = np.ones(len(self), bool)
         open_[(answers["pass"].to_numpy() - 1) * count + answers["place"].to_numpy()] = False
-        return [
+        left = [
             FrameToScore(frame.uri, context.path_of(frame.uri), frame.digest, int(index) // count + 1)
             for index in np.flatnonzero(open_)
             for frame in (self.frames[int(index) % count],)
         ]
+        # A digest is as good as random, and the same frames come in the same order every time.
+        return sorted(left, key=lambda frame: (frame.pass_number, frame.digest))
 
 
 @dataclass(frozen=True, slots=True)

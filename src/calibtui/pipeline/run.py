@@ -30,7 +30,13 @@ class Outcome:
 
 
 def run_stages(
-    settings: Settings, stages: Sequence[str], *, command: str, on_progress: OnProgress, stop: StopFlag
+    settings: Settings,
+    stages: Sequence[str],
+    *,
+    command: str,
+    on_progress: OnProgress,
+    stop: StopFlag,
+    confirmed: bool = False,
 ) -> Outcome:
     """Runs `stages` in the order of the pipeline. Only an unforeseen exception leaves this function as one."""
     started = time.time()
@@ -42,7 +48,7 @@ def run_stages(
             open_until_end.enter_context(serving_metrics(settings.metrics.listen, metrics, file=settings.file))
             store = open_until_end.enter_context(Store(settings.state))
             log = open_until_end.enter_context(contextlib.closing(open_log(settings.state)))
-            context = Context(settings, store, run, on_progress, stop, metrics=metrics, log=log)
+            context = Context(settings, store, run, on_progress, stop, confirmed, metrics=metrics, log=log)
             store.runs.begin(run, command, started)
             run_began(context, command)
             outcome = _watched(context, stages, summary)

@@ -9,15 +9,12 @@ import time
 import pyarrow as pa
 
 from calibtui.core.errors import CalibtuiError
-from calibtui.core.scores import CallRecord, FailedScore, Score
 from calibtui.core.summary import ScoringSummary
-from calibtui.pipeline.context import Context, workers
+from calibtui.pipeline.asking import Asked, ask
+from calibtui.pipeline.context import Context
 from calibtui.pipeline.judges import ConfiguredJudge, practice_note
 from calibtui.pipeline.questions import Questions, Verdicts, verdicts
 from calibtui.pipeline.score_shards import RunShards
-from calibtui.scoring.judge import FrameToScore, Judge, Record
-from calibtui.scoring.run import ScoringOutcome, score_frames
-from calibtui.scoring.sink import GroupCommitSink
 
 
 def score_pool(context: Context, judge: ConfiguredJudge) -> tuple[ScoringSummary, CalibtuiError | None]:
@@ -30,52 +27,14 @@ def score_pool(context: Context, judge: ConfiguredJudge) -> tuple[ScoringSummary
     context.metrics.calls.observe_hits("exact", hits.num_rows)
     missing = questions.unanswered(context, hits)
     shards = RunShards(context.state / "shards" / context.run)
-    outcome = None
+    asked = None
     if missing:
-        outcome = asyncio.run(_ask(context, judge.open(), questions, missing, shards))
+        asked = asyncio.run(ask(context, judge, missing, shards))
     shards.finish(hits)
     answered = verdicts(questions, context.store.scores.cached(keys))
     _note(context, questions, answered)
-    summary = _summary(context, questions, answered, hits, outcome, shards, time.monotonic() - started)
-    return summary, outcome.error if outcome else None
-
-
-async def _ask(
-    context: Context, judge: Judge, questions: Questions, missing: list[FrameToScore], shards: RunShards
-) -> ScoringOutcome:
-    places = {frame.digest: place for place, frame in enumerate(questions.frames)}
-
-    def commit(records: list[Record]) -> None:
-        scores = [record for record in records if isinstance(record, Score)]
-        failures = [record for record in records if isinstance(record, FailedScore)]
-        context.store.scores.commit(
-            context.run,
-            [(questions.key(places[score.digest], score.pass_number), score) for score in scores],
-            [(questions.key(places[failed.digest], 1), failed) for failed in failures],
-            [record for record in records if isinstance(record, CallRecord)],
-        )
-        shards.add(scores)
-        context.metrics.calls.observe(records)
-        context.log.failures(records)
-
-    scoring = context.settings.scoring
-    local = questions.identity.name == "detector"
-    sink = GroupCommitSink(commit)
-    try:
-        return await score_frames(
-            missing,
-            judge,
-            sink,
-            concurrency=workers() if local else scoring.concurrency,
-            stop=context.stop,
-            on_progress=lambda progress: context.tell("score", progress.done, progress.total, progress.note),
-            max_failed=scoring.max_failed,
-            pool_size=len(questions),
-            prepare_threads=workers(),
-        )
-    finally:
-        await sink.close()
-        await judge.close()
+    summary = _summary(questions, answered, hits, asked, shards, time.monotonic() - started)
+    return summary, asked.outcome.error if asked else None
 
 
 def _none(context: Context, keys: pa.Table) -> pa.Table:
@@ -91,14 +50,14 @@ def _note(context: Context, questions: Questions, answered: Verdicts) -> None:
 
 
 def _summary(
-    context: Context,
     questions: Questions,
     answered: Verdicts,
     hits: pa.Table,
-    outcome: ScoringOutcome | None,
+    asked: Asked | None,
     shards: RunShards,
     seconds: float,
 ) -> ScoringSummary:
+    outcome = asked.outcome if asked else None
     failed = outcome.failed if outcome else 0
     return ScoringSummary(
         judge=questions.identity.name,
@@ -113,6 +72,8 @@ def _summary(
         retries=outcome.retries if outcome else 0,
         seconds=seconds,
         spent=outcome.spent_micro_eur if outcome else 0,
+        held=asked.held if asked else 0,
+        budgets=asked.budgets if asked else (),
         shards=tuple(str(path) for path in shards.paths),
         stopped_by=outcome.stopped_by if outcome else None,
     )

@@ -152,7 +152,7 @@ def vlm_judge(
     Raises SettingsError for what can be known beforehand, of the provider and of every fallback: no model, no provider
     or several, no price, a key that is missing from `environ` or written into the settings.
     """
-    first, *others = _targets(settings, providers, prompt, environ, metrics)
+    first, *others = targets(settings, providers, prompt, environ, metrics)
     gateway = Gateway(
         first.endpoint,
         first.request,
@@ -169,7 +169,7 @@ def vlm_judge(
     return VlmJudge(gateway, prompt, PayloadRecipe(settings.max_px, settings.jpeg_quality), settings)
 
 
-def _targets(
+def targets(
     settings: ScoringSettings,
     providers: Mapping[str, ProviderSettings],
     prompt: PromptTemplate,

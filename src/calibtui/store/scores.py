@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict
 
 import numpy as np
@@ -85,6 +85,26 @@ class ScoreTable(Table):
         where = "" if run is None else "WHERE run = ?"
         rows = self._rows(f"SELECT coalesce(sum(cost_micro_eur), 0) FROM calls {where}", [] if run is None else [run])
         return int(rows[0][0])
+
+    def completions(self, model: str) -> list[tuple[str, str]]:
+        """(completion id, frame digest) of every call that this model answered."""
+        sql = "SELECT completion_id, digest FROM calls WHERE requested_model = ? AND status = 'ok'"
+        return [(completion, digest) for completion, digest in self._rows(sql, [model])]
+
+    def quarantine(self, run: str, model: str, digests: Collection[str], reason: str) -> int:
+        """Takes back the scores that the model gave these frames, each a failure with the reason instead; how many
+        there were."""
+        with self._transaction() as cursor:
+            doubtful = pa.table({"digest": pa.array(sorted(digests), pa.string())})
+            where = "model = $model AND digest IN (SELECT digest FROM doubtful)"
+            cursor.register("doubtful", doubtful)
+            cursor.execute(
+                "INSERT INTO failures SELECT $run, prompt_digest, model, frame_uri, digest, 'quarantined', $reason "
+                f"FROM scores WHERE {where}",
+                {"run": run, "model": model, "reason": reason},
+            )
+            removed = cursor.execute(f"DELETE FROM scores WHERE {where}", {"model": model}).fetchone()
+            return int(removed[0]) if removed else 0
 
     def difficulties(self, prompt: str | None, models: Sequence[str]) -> NDArray[np.float64]:
         """(N,) difficulties that these models gave under that prompt, one a frame and pass."""

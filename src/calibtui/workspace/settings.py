@@ -152,7 +152,11 @@ class SimilarSettings:
 
 @dataclass(frozen=True, slots=True)
 class CacheSettings:
+    """`canary`: before the first paid call, prove that no cache on the way mixes pictures up: three small calls a
+    key."""
+
     exact: bool = True
+    canary: bool = True
     similar: SimilarSettings | None = None
 
 
