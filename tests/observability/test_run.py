@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.server
+import itertools
 import json
 import shutil
 import socket
@@ -151,7 +152,7 @@ def test_no_key_gets_into_log_or_metrics_though_every_reply_echoes_them(
 ) -> None:
     monkeypatch.setenv("CANARY_KEY", CANARY)
     monkeypatch.setenv("CANARY_HEADER", HEADER_CANARY)
-    root = make_workspace(pool=3, document=KEYED, url=echo_url)
+    root = make_workspace(pool=6, document=KEYED, url=echo_url)
     watcher = Watcher()
     outcome = _score(root, watcher)
     assert outcome.error is not None
@@ -165,14 +166,29 @@ def test_no_key_gets_into_log_or_metrics_though_every_reply_echoes_them(
 
 
 class _Echo(http.server.BaseHTTPRequestHandler):
-    """Refuses each request with an error that quotes its key, its headers and an address with the key in it."""
+    """After a few answers, which a check of caches may ask for, it refuses each request with an error that quotes its
+    key, its headers and an address with the key in it."""
+
+    answered: Iterator[int]
+    polite = 3
 
     def do_POST(self) -> None:
         self.rfile.read(int(self.headers["Content-Length"]))
+        number = next(self.answered)
+        if number <= self.polite:
+            said = {"role": "assistant", "content": '{"difficulty": 50, "reasons": []}'}
+            choices = [{"index": 0, "finish_reason": "stop", "message": said}]
+            usage = {"prompt_tokens": 9, "completion_tokens": 9, "total_tokens": 18}
+            self._answer(200, {"id": f"c-{number}", "model": "practice-vlm-1", "choices": choices, "usage": usage})
+            return
         key = self.headers["Authorization"].removeprefix("Bearer ")
         said = f"bad key {key} and {self.headers['x-bf-vk']} at https://h/v1?key={key} \x1b[2J {dict(self.headers)}"
-        body = json.dumps({"error": {"message": said, "type": "odd"}}).encode()
-        self.send_response(400)
+        self._answer(400, {"error": {"message": said, "type": "odd"}})
+
+    def _answer(self, status: int, document: object) -> None:
+        body = json.dumps(document).encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
@@ -182,7 +198,8 @@ class _Echo(http.server.BaseHTTPRequestHandler):
 
 @pytest.fixture
 def echo_url() -> Iterator[str]:
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Echo) as server:
+    handler = type("Echo", (_Echo,), {"answered": itertools.count(1)})
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.1})
         thread.start()
         yield f"http://127.0.0.1:{server.server_address[1]}/v1"
