@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import pytest
 from aiohttp import web
 
+from calibtui.core.digests import digest_of
 from calibtui.core.errors import SettingsError
 from calibtui.core.scores import CallRecord, FailedScore, Score
+from calibtui.gateway.charging import Payer
+from calibtui.gateway.client import RetryPolicy
+from calibtui.gateway.ledger import Ledger
 from calibtui.practice.server import PracticeServer
 from calibtui.scoring.judge import FrameToScore
 from calibtui.scoring.prompts import load_prompt
 from calibtui.scoring.vlm import VlmJudge, parameters_digest, vlm_judge
-from calibtui.workspace.settings import KeySettings, PriceSettings, ProviderSettings, ScoringSettings
+from calibtui.store.store import Store
+from calibtui.workspace.settings import BudgetSettings, KeySettings, PriceSettings, ProviderSettings, ScoringSettings
 
 Practice = Callable[..., Awaitable[PracticeServer]]
 Judging = Callable[..., VlmJudge]
@@ -33,6 +39,7 @@ class Talking:
     def __init__(self) -> None:
         self.texts: list[Any] = []
         self.bodies: list[dict[str, Any]] = []
+        self.choice: dict[str, Any] = {}
         self.url = ""
 
     async def handle(self, request: web.Request) -> web.Response:
@@ -41,7 +48,12 @@ class Talking:
         message = said if isinstance(said, dict) else {"content": said}
         usage = {"prompt_tokens": 100, "completion_tokens": 10}
         return web.json_response(
-            {"id": f"c{len(self.bodies)}", "model": "m-1", "choices": [{"message": message}], "usage": usage}
+            {
+                "id": f"c{len(self.bodies)}",
+                "model": "m-1",
+                "choices": [{"message": message, **self.choice}],
+                "usage": usage,
+            }
         )
 
 
@@ -163,6 +175,74 @@ OTHER_SETTINGS = {"max_px": 512, "jpeg_quality": 90, "max_tokens": 60, "temperat
 def test_what_does_not_change_a_reply_does_not_change_its_key() -> None:
     base = ScoringSettings()
     assert parameters_digest(base) == parameters_digest(ScoringSettings(concurrency=1, deadline_s=5.0, max_failed=0.5))
+
+
+def test_asking_for_probabilities_changes_the_key_and_not_asking_leaves_it_as_it_was() -> None:
+    plain = parameters_digest(ScoringSettings())
+    assert plain == digest_of({"max_tokens": 120, "temperature": 0.0})
+    assert parameters_digest(ScoringSettings(logprobs=True)) != plain
+
+
+async def test_the_difficulty_is_the_expectation_where_probabilities_are_asked_for_and_told(
+    talking: Talking, judging: Judging, frames: Frames
+) -> None:
+    pieces = ['{"difficulty": ', "40", ', "reasons": []}']
+    tops = [[], [{"token": "40", "logprob": math.log(0.5)}, {"token": "60", "logprob": math.log(0.5)}], []]
+    told = [
+        {"token": piece, "logprob": 0.0, "top_logprobs": top, "bytes": None}
+        for piece, top in zip(pieces, tops, strict=True)
+    ]
+    talking.texts = ["".join(pieces)]
+    talking.choice = {"logprobs": {"content": told}}
+    (frame,) = frames(1)
+    plain, _ = await asked(judging(talking.url), frame)
+    weighed, _ = await asked(judging(talking.url, logprobs=True), frame)
+    assert isinstance(plain, Score)
+    assert isinstance(weighed, Score)
+    assert (plain.difficulty, weighed.difficulty) == (0.4, pytest.approx(0.5))
+    assert ["logprobs" in body for body in talking.bodies] == [False, True]
+
+
+async def test_a_score_names_the_node_that_paid_and_costs_what_the_ledger_booked(
+    practice: Practice, frames: Frames, tmp_path: Any
+) -> None:
+    (frame,) = frames(1)
+    provider = ProviderSettings("practice", (await practice()).url, models={"practice-vlm-1": PriceSettings(2.0, 8.0)})
+    settings = ScoringSettings(model="practice-vlm-1")
+    prompt = load_prompt(tmp_path, "difficulty@1")
+    with Store(tmp_path / "state") as store:
+        async with Ledger.open(store.ledger, {"team": BudgetSettings("team", 1.0)}) as ledger:
+            judge = vlm_judge(settings, {"practice": provider}, prompt, {}, payer=Payer(ledger, "team"))
+            score, (call,) = await asked(judge, frame)
+            await judge.close()
+            (line,) = ledger.lines()
+            await ledger.audit()
+        (booked,) = store.ledger.calls([call.call_id])
+    assert isinstance(score, Score)
+    assert score.budget_node == booked.node == "team"
+    assert score.cost_micro_eur == booked.cost == line.spent > 0
+    assert line.held == 0
+
+
+async def test_a_score_by_a_fallback_names_who_answered_and_what_was_asked_for(
+    talking: Talking, frames: Frames, tmp_path: Any
+) -> None:
+    talking.texts = ['{"difficulty": 40, "reasons": []}']
+    price = PriceSettings(1.0, 1.0)
+    providers = {
+        "down": ProviderSettings("down", "http://127.0.0.1:1/v1", fallback="up", models={"wanted": price}),
+        "up": ProviderSettings("up", talking.url, models={"instead": price}),
+    }
+    retry = RetryPolicy(first_wait_s=0.005, longest_wait_s=0.01, unreachable_after=2)
+    judge = vlm_judge(
+        ScoringSettings(model="wanted"), providers, load_prompt(tmp_path, "difficulty@1"), {}, retry=retry
+    )
+    score, calls = await asked(judge, frames(1)[0])
+    await judge.close()
+    assert isinstance(score, Score)
+    assert (score.requested_model, score.answered_model, score.provider) == ("wanted", "m-1", "up")
+    assert talking.bodies[0]["model"] == "instead"
+    assert [(call.provider, call.requested_model) for call in calls] == [("up", "instead")]
 
 
 @pytest.mark.parametrize(
