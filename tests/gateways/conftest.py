@@ -12,7 +12,11 @@ from tests.gateways.litellm_config import LiteLLMKeys, write_config
 from tests.gateways.loopback import Loopback
 from tests.gateways.processes import litellm, portkey
 
+from calibtui.practice.options import PracticeOptions
+from calibtui.practice.server import PracticeServer
+
 BIFROST_KEY = "sk-bf-3c1f0a9b7d5e"
+SLOW_MS = 8000.0
 BY_MODEL = {"plain": "practice-vlm-1", "limited": "limited", "failing": "failing", "locked": "locked"}
 
 
@@ -37,10 +41,20 @@ def bifrost_front(loopback: Loopback, upstreams: Upstreams) -> Front:
 
 
 @pytest.fixture(scope="session")
-def litellm_proxy(upstreams: Upstreams, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, LiteLLMKeys]]:
+def slow_judges(loopback: Loopback) -> dict[str, PracticeServer]:
+    """Judges of their own books behind models with a deployment budget, slow enough for calls to be there together."""
+    models = ("capped-unguarded", "capped-guarded-1", "capped-guarded-3")
+    return {model: loopback.judge(PracticeOptions(latency_ms=SLOW_MS)) for model in models}
+
+
+@pytest.fixture(scope="session")
+def litellm_proxy(
+    upstreams: Upstreams, slow_judges: dict[str, PracticeServer], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[str, LiteLLMKeys]]:
     """The address and keys of a LiteLLM without a cache and without a database."""
     directory = tmp_path_factory.mktemp("litellm")
     routes = upstreams.routes()
+    routes |= {model: (judge.url, UPSTREAM_KEY) for model, judge in slow_judges.items()}
     keys = write_config(directory, {**routes, "capped": routes["practice-vlm-1"]})
     with litellm(directory / "litellm.yaml", keys.master) as address:
         yield address, keys

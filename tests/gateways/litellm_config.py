@@ -37,8 +37,8 @@ class LiteLLMKeys:
 
 
 def write_config(directory: Path, upstreams: dict[str, tuple[str, str]], semantic_store: str = "") -> LiteLLMKeys:
-    """litellm.yaml and its module of keys in `directory`. `upstreams`: address and key by model; a model "capped" gets
-    a deployment budget. `semantic_store`: the address of embeddings and vectors, the cache is off without."""
+    """litellm.yaml and its module of keys in `directory`. `upstreams`: address and key by model; "capped" and its
+    like get a deployment budget. `semantic_store`: the address of embeddings and vectors, the cache is off without."""
     keys = LiteLLMKeys(*(new_key() for _ in range(4)))
     budgets = {keys.free: (None, 0.0), keys.small: (0.001, 0.0), keys.spent: (200.0, 200.0)}
     (directory / "gateway_keys.py").write_text(_AUTH.format(keys=repr(budgets)))
@@ -61,7 +61,7 @@ def write_config(directory: Path, upstreams: dict[str, tuple[str, str]], semanti
 def _model(name: str, url: str, key: str) -> dict[str, object]:
     price = {"input_cost_per_token": USD_PER_TOKEN, "output_cost_per_token": USD_PER_TOKEN}
     behind = {"model": "openai/practice-vlm-1", "api_base": url, "api_key": key, **price}
-    budget = {"max_budget": DEPLOYMENT_BUDGET_USD, "budget_duration": "1d"} if name == "capped" else {}
+    budget = {"max_budget": DEPLOYMENT_BUDGET_USD, "budget_duration": "1d"} if name.startswith("capped") else {}
     return {"model_name": name, "litellm_params": {**behind, **budget}}
 
 
