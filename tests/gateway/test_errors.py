@@ -58,6 +58,7 @@ CASES = [
     ("litellm key, status of old", 400, {"error": {**LITELLM_KEY, "code": "400"}}, ErrorClass.BUDGET),
     ("litellm deployment", 429, {"error": LITELLM_DEPLOYMENT}, ErrorClass.BUDGET),
     ("litellm rate", 429, {"error": LITELLM_RATE}, ErrorClass.RATE_LIMIT),
+    ("litellm wrong key, no database", 400, openai("no_db_connection", "400", "No connected db."), ErrorClass.AUTH),
     ("litellm model", 400, openai(None, "400", "Invalid model name passed in model=x."), ErrorClass.MODEL),
     ("portkey budget", 412, {"message": "quota"}, ErrorClass.BUDGET),
     ("portkey npm retry", 500, {"status": "failure", "message": "Something went wrong"}, ErrorClass.UPSTREAM),

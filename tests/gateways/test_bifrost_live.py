@@ -1,18 +1,18 @@
-"""A real Bifrost, where there is one: CALIBTUI_BIFROST_URL is its address without /v1, CALIBTUI_BIFROST_KEY a virtual key
-and CALIBTUI_BIFROST_MODEL a vision model that the key may use. Costs a few small calls."""
+"""A real Bifrost, where there is one. CALIBTUI_BIFROST_URL is its address without /v1, CALIBTUI_BIFROST_KEY a virtual
+key and CALIBTUI_BIFROST_MODEL a vision model that the key may use. Costs a few small calls."""
 
 from __future__ import annotations
 
 import os
 
 import pytest
+from tests.gateways.fronts import CountingTransport, Front, canary_through, chat_request, gateway_to
 
 from calibtui.core.errors import JudgeFailedError
 from calibtui.core.scores import CallRecord
 from calibtui.gateway.announced_budgets import announced_budgets
 from calibtui.gateway.canary import canary_picture
 from calibtui.gateway.identity import GatewayKind
-from tests.gateways.fronts import CountingTransport, Front, canary_through, chat_request, gateway_to
 
 pytestmark = pytest.mark.gateways
 

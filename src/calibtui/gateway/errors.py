@@ -110,6 +110,8 @@ RULES: tuple[Rule, ...] = (
     Rule(ErrorClass.RATE_LIMIT, words=_set("rate_limit_exceeded", "rate_limit_error", "resource_exhausted")),
     Rule(ErrorClass.AUTH, _NEW_KEY, words=_set("virtual_key_required", "virtual_key_not_found", "virtual_key_blocked")),
     Rule(ErrorClass.AUTH, _NEW_KEY, words=_set("invalid_api_key", "authentication_error", "auth_error")),
+    # A LiteLLM without a database looks every key but its master's up there, and says 400.
+    Rule(ErrorClass.AUTH, _NEW_KEY, words=_set("no_db_connection")),
     # Google says of a wrong key that the argument is invalid, and of a project without billing that it isn't ready.
     Rule(ErrorClass.AUTH, _NEW_KEY, words=_set("api_key_invalid", "unauthenticated", "api_key_service_blocked")),
     Rule(ErrorClass.AUTH, _NO_BILLING, words=_set("failed_precondition")),
