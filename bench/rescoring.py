@@ -12,8 +12,9 @@ import numpy as np
 from calibtui.core.frames import IndexedFrame
 from calibtui.core.progress import StopFlag, silent
 from calibtui.core.scores import Score
+from calibtui.detector.detector import Detector
 from calibtui.pipeline.context import Context
-from calibtui.pipeline.judges import configured_judge
+from calibtui.pipeline.judges import ConfiguredJudge, configured_judge
 from calibtui.pipeline.score_stage import score_pool
 from calibtui.store.store import Store
 from calibtui.workspace.load import settings_from
@@ -41,7 +42,7 @@ def run(quick: bool = False) -> dict[str, Any]:
             context = Context(settings, store, "bench", silent, StopFlag())
             _fill(context, frames)
             started = time.perf_counter()
-            judge = configured_judge(context, lambda: (_ for _ in ()).throw(AssertionError("no detector is needed")))
+            judge = _judge(context)
             summary, error = score_pool(context, judge)
             seconds = time.perf_counter() - started
             assert error is None and summary.exact_hits == frames and summary.calls == 0
@@ -59,6 +60,14 @@ def run(quick: bool = False) -> dict[str, Any]:
     }
 
 
+def _judge(context: Context) -> ConfiguredJudge:
+    def no_detector() -> Detector:
+        raise AssertionError("a vision-language judge needs no detector")
+
+    frames = context.store.frames.usable("pool", unique=True)
+    return configured_judge(context, no_detector, context.settings.scoring, frames)
+
+
 def _fill(context: Context, count: int) -> None:
     vector = np.ones(8, np.float32)
     digests = [f"{number:064x}" for number in range(count)]
@@ -66,7 +75,7 @@ def _fill(context: Context, count: int) -> None:
         IndexedFrame(f"pool/{d[-8:]}.jpg", Path(f"pool/{d[-8:]}.jpg"), d, 1, 1, 64, 64, "JPEG", vector) for d in digests
     ]
     context.store.frames.write("pool", frames, 1)
-    questions = configured_judge(context, lambda: None).questions  # type: ignore[arg-type, return-value]
+    questions = _judge(context).questions
     identity = questions.identity
     scores = [
         (

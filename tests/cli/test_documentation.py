@@ -38,6 +38,7 @@ def test_every_command_and_option_is_documented(name):
         settings.ModelSettings,
         settings.EvaluationSettings,
         settings.ScoringSettings,
+        settings.StageSettings,
         settings.ProviderSettings,
         settings.PriceSettings,
         settings.BudgetSettings,

@@ -61,6 +61,7 @@ def _pieces(value: str) -> list[str]:
     """Patterns for the value as it is, percent-encoded, and cut short after its first or before its last characters."""
     if len(value) < SHORTEST:
         return []
-    run = r"[A-Za-z0-9_\-.*%+/=]*"
+    # Bounded: an endless run before a known end is tried from every character of a hostile text.
+    run = r"[A-Za-z0-9_\-.*%+/=]{0,80}"
     encoded = quote(value, safe="")
     return [re.escape(value), re.escape(encoded), re.escape(value[:SHORTEST]) + run, run + re.escape(value[-SHORTEST:])]

@@ -48,6 +48,7 @@ async def ask(context: Context, judge: ConfiguredJudge, missing: Sequence[FrameT
     warn = _warn(context)
     async with Ledger.open(context.store.ledger, context.settings.budgets, on_warning=warn) as ledger:
         payer = Payer(ledger, node)
+        context.metrics.budgets.set(ledger.lines())
         try:
             outcome = await _paid(context, judge, payer, ledger, missing, shards)
         finally:
@@ -73,20 +74,26 @@ async def _paid(
     finally:
         context.store.scores.commit(context.run, calls=probes)
         context.metrics.calls.observe(probes)
-    if not context.settings.budgets or context.confirmed or len(missing) <= MEASURED_FIRST:
-        return _joined(_ended_early(probes, 0, None), await _scored(context, judge, judge.open(payer), missing, shards))
-    draw, rest = missing[:MEASURED_FIRST], missing[MEASURED_FIRST:]
+        context.log.failures(probes)
     measured: dict[str, list[CallRecord]] = defaultdict(list)
-    first = await _scored(
-        context, judge, judge.open(payer), draw, shards, lambda call: measured[call.digest].append(call)
-    )
+
+    def after(calls: Sequence[CallRecord]) -> None:
+        context.metrics.budgets.set(ledger.lines())
+        for call in calls:
+            measured[call.digest].append(call)
+
+    if not context.settings.budgets or context.confirmed or len(missing) <= MEASURED_FIRST:
+        scored = await _scored(context, judge, judge.open(payer), missing, shards, after)
+        return _joined(_ended_early(probes, 0, None), scored)
+    draw, rest = missing[:MEASURED_FIRST], missing[MEASURED_FIRST:]
+    first = await _scored(context, judge, judge.open(payer), draw, shards, after)
     first = _joined(_ended_early(probes, 0, None), first)
     if first.error is not None:
         return replace(first, remaining=first.remaining + len(rest))
     too_dear = _too_dear(ledger, payer.node, [_spent(calls) for calls in measured.values()], len(rest))
     if too_dear is not None:
         return replace(first, remaining=first.remaining + len(rest), stopped_by="budget", error=too_dear)
-    return _joined(first, await _scored(context, judge, judge.open(payer), rest, shards))
+    return _joined(first, await _scored(context, judge, judge.open(payer), rest, shards, after))
 
 
 async def _scored(
@@ -95,10 +102,10 @@ async def _scored(
     opened: Judge,
     frames: Sequence[FrameToScore],
     shards: RunShards,
-    on_call: Callable[[CallRecord], None] = lambda _: None,
+    after: Callable[[Sequence[CallRecord]], None] = lambda _: None,
 ) -> ScoringOutcome:
-    scoring = context.settings.scoring
-    sink = GroupCommitSink(_commit(context, judge.questions, shards, on_call))
+    scoring = judge.scoring
+    sink = GroupCommitSink(_commit(context, judge.questions, shards, after))
     try:
         return await score_frames(
             frames,
@@ -117,7 +124,7 @@ async def _scored(
 
 
 def _commit(
-    context: Context, questions: Questions, shards: RunShards, on_call: Callable[[CallRecord], None]
+    context: Context, questions: Questions, shards: RunShards, after: Callable[[Sequence[CallRecord]], None]
 ) -> Callable[[list[Record]], None]:
     places = {frame.digest: place for place, frame in enumerate(questions.frames)}
     model = questions.identity.model
@@ -140,8 +147,7 @@ def _commit(
         shards.add([score for score in scores if score.digest not in doubtful])
         context.metrics.calls.observe(records)
         context.log.failures(records)
-        for call in calls:
-            on_call(call)
+        after(calls)
 
     return commit
 

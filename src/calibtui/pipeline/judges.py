@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from calibtui.core.digests import digest_of, file_digest
@@ -22,26 +22,29 @@ from calibtui.scoring.judge import Judge
 from calibtui.scoring.payload import PayloadRecipe, payload_digest
 from calibtui.scoring.prompts import load_prompt
 from calibtui.scoring.vlm import parameters_digest, vlm_judge
+from calibtui.store.frames import FrameRow
+from calibtui.workspace.settings import ScoringSettings
 
 PRACTICE_PREFIX = "practice-"
 
 
 @dataclass(frozen=True, slots=True)
 class ConfiguredJudge:
-    """`questions` name what is asked; `open` makes the judge that answers, its calls charged to a payer; `paid` is
+    """`scoring` is what this judge goes by; `questions` name what is asked; `open` makes the judge that answers, its
+    calls charged to a payer; `paid` is
     whether there
     are any; `prove` raises where a cache between here and the model would mix frames up."""
 
+    scoring: ScoringSettings
     questions: Questions
     paid: bool
     open: Callable[[Payer | None], Judge]
     prove: Callable[[Payer | None, OnCall], Awaitable[None]]
 
 
-def check_judge(context: Context) -> None:
+def check_judge(context: Context, scoring: ScoringSettings) -> None:
     """Raises what is wrong with the judge's settings (no model, no price, a key missing from the environment) before
     any work."""
-    scoring = context.settings.scoring
     if scoring.judge == "detector":
         context.model_settings()
         return
@@ -52,11 +55,13 @@ def check_judge(context: Context) -> None:
     node_charged(context.store, context.settings)
 
 
-def configured_judge(context: Context, detector: Callable[[], Detector]) -> ConfiguredJudge:
-    """The judge of the settings, over the pool's distinct frames."""
-    if context.settings.scoring.judge == "detector":
-        return _detector_judge(context, detector())
-    return _vlm_judge(context)
+def configured_judge(
+    context: Context, detector: Callable[[], Detector], scoring: ScoringSettings, frames: Sequence[FrameRow]
+) -> ConfiguredJudge:
+    """The judge that `scoring` describes, asked about `frames`."""
+    if scoring.judge == "detector":
+        return _detector_judge(context, detector(), scoring, frames)
+    return _vlm_judge(context, scoring, frames)
 
 
 def practice_note(model: str) -> str:
@@ -69,11 +74,10 @@ def practice_note(model: str) -> str:
     )
 
 
-def _vlm_judge(context: Context) -> ConfiguredJudge:
-    scoring, providers = context.settings.scoring, context.settings.providers
+def _vlm_judge(context: Context, scoring: ScoringSettings, frames: Sequence[FrameRow]) -> ConfiguredJudge:
+    providers = context.settings.providers
     prompt = load_prompt(context.root, scoring.prompt)
     recipe = PayloadRecipe(scoring.max_px, scoring.jpeg_quality)
-    frames = context.store.frames.usable("pool", unique=True)
     identity = JudgeIdentity("vlm", scoring.model or "", prompt.label, prompt.digest, parameters_digest(scoring))
     payloads = [payload_digest(frame.digest, recipe) for frame in frames]
     questions = Questions(identity, frames, payloads, scoring.passes)
@@ -83,18 +87,19 @@ def _vlm_judge(context: Context) -> ConfiguredJudge:
 
     async def prove(payer: Payer | None, on_call: OnCall) -> None:
         if context.settings.cache.canary:
-            await prove_caches(scoring, providers, prompt, os.environ, payer, on_call)
+            await prove_caches(scoring, providers, prompt, os.environ, payer, on_call, context.metrics.calls)
 
-    return ConfiguredJudge(questions, True, opened, prove)
+    return ConfiguredJudge(scoring, questions, True, opened, prove)
 
 
-def _detector_judge(context: Context, detector: Detector) -> ConfiguredJudge:
+def _detector_judge(
+    context: Context, detector: Detector, scoring: ScoringSettings, frames: Sequence[FrameRow]
+) -> ConfiguredJudge:
     twin = simulated_twin_of(context, detector)
     model = context.model_settings()
     layout = digest_of([detector.layout.decoder, str(detector.layout.input), model.score_min, model.nms_iou])
     digests = (file_digest(detector.path), file_digest(twin.path), layout)
     judge = DetectorJudge(detector, twin, detector.path.name, digests)
-    frames = context.store.frames.usable("pool", unique=True)
     key = judge.key("")
     identity = JudgeIdentity("detector", key.model, judge.prompt, judge.prompt_digest, key.parameters_digest)
     # The same question twice would have the same answer, so this judge has one pass.
@@ -103,4 +108,4 @@ def _detector_judge(context: Context, detector: Detector) -> ConfiguredJudge:
     async def nothing_to_prove(_: Payer | None, __: OnCall) -> None:
         """No request leaves this machine."""
 
-    return ConfiguredJudge(questions, False, lambda _: judge, nothing_to_prove)
+    return ConfiguredJudge(scoring, questions, False, lambda _: judge, nothing_to_prove)

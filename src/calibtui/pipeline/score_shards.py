@@ -16,7 +16,8 @@ ROWS = 1000
 
 
 class RunShards:
-    """Writes `folder`/part-0000.parquet and so on, ROWS scores each, and what the cache gave as cached-0000.parquet."""
+    """Writes `folder`/part-0000.parquet and so on, ROWS scores each, and what the cache gave as cached-0000.parquet
+    and so on."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -36,14 +37,18 @@ class RunShards:
             self._write(self._waiting)
             self._waiting = []
         if hits.num_rows:
-            path = self._folder / "cached-0000.parquet"
+            path = self._free("cached")
             write_shard(_as_hits(hits), path)
             self.paths.append(path)
 
     def _write(self, scores: Sequence[Score]) -> None:
-        path = self._folder / f"part-{len(self.paths):04}.parquet"
+        path = self._free("part")
         write_shard(list(scores), path)
         self.paths.append(path)
+
+    def _free(self, kind: str) -> Path:
+        """The next name: the stages of a cascade write into one run's folder."""
+        return self._folder / f"{kind}-{len(list(self._folder.glob(f'{kind}-*.parquet'))):04}.parquet"
 
 
 def _as_hits(hits: pa.Table) -> pa.Table:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,8 +13,9 @@ from numpy.typing import NDArray
 from calibtui.core.boxes import Annotations
 from calibtui.core.errors import ConfigurationError
 from calibtui.core.summary import SelectionSummary
+from calibtui.pipeline.cascade import JudgedPool
 from calibtui.pipeline.context import Context
-from calibtui.pipeline.questions import Questions, Verdicts, verdicts
+from calibtui.pipeline.questions import Verdicts
 from calibtui.pool.annotations import load_annotations
 from calibtui.pool.index import DESCRIPTOR_SIZE, DESCRIPTOR_VERSION
 from calibtui.selection.manifest import build_manifest, write_manifest
@@ -32,16 +32,16 @@ class ChosenSet:
     difficulties: NDArray[np.float64]
 
 
-def select_set(context: Context, questions: Questions) -> ChosenSet:
+def select_set(context: Context, pool: JudgedPool) -> ChosenSet:
     """Chooses and writes the set; the same scores and settings give the same digest."""
     settings = context.settings.selection
-    answered = verdicts(questions, context.store.scores.cached(questions.table()))
-    data = _input(context, questions.frames, answered)
+    answered = pool.verdicts
+    data = _input(context, pool.frames, answered)
     context.tell("select", 0, settings.size, settings.strategy)
     chosen = select(data, settings)
     judged = answered.scored > 0
     manifest = build_manifest(
-        data, chosen, settings, prompt=questions.identity.prompt if judged else None, judge_models=answered.models
+        data, chosen, settings, prompt=pool.prompt if judged else None, judge_models=answered.models
     )
     path = context.state / "sets" / f"{manifest['digest'].removeprefix('sha256:')[:16]}.json"
     write_manifest(path, manifest)
@@ -56,7 +56,7 @@ def select_set(context: Context, questions: Questions) -> ChosenSet:
     return ChosenSet(summary, manifest, answered.difficulty)
 
 
-def _input(context: Context, frames: list[FrameRow] | Any, answered: Verdicts) -> SelectionInput:
+def _input(context: Context, frames: Sequence[FrameRow], answered: Verdicts) -> SelectionInput:
     settings = context.settings.selection
     if settings.strategy in NEEDS_SCORES and answered.scored == 0:
         raise ConfigurationError(
@@ -79,7 +79,7 @@ def _input(context: Context, frames: list[FrameRow] | Any, answered: Verdicts) -
     )
 
 
-def _strata(context: Context, frames: list[FrameRow]) -> list[str]:
+def _strata(context: Context, frames: Sequence[FrameRow]) -> list[str]:
     """The manifest's column where [pool] stratum names one, else the annotated classes."""
     pool = context.settings.pool
     if pool.stratum is not None:
@@ -113,8 +113,3 @@ def class_strata(annotations: Annotations, uris: list[str]) -> list[str]:
         return annotations.classes[min(labels, key=lambda label: (frequency[label], label))] if labels else "nothing"
 
     return [stratum(uri) for uri in uris]
-
-
-def manifest_frames(manifest: Mapping[str, Any], root: Path) -> list[tuple[str, Path, str]]:
-    """(uri, path, digest) of a set's frames in the manifest's order."""
-    return [(frame["uri"], root / frame["uri"], frame["digest"]) for frame in manifest["frames"]]

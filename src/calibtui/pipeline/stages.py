@@ -10,14 +10,14 @@ from typing import Any
 from calibtui.core.errors import ConfigurationError, TargetMissedError
 from calibtui.core.summary import EvaluationSummary, RunSummary
 from calibtui.detector.detector import Detector
+from calibtui.pipeline.cascade import judged_pool, score_in_stages, scoring_stages
 from calibtui.pipeline.context import Context, workers
 from calibtui.pipeline.evaluate_stage import evaluate_models
 from calibtui.pipeline.evaluation_set import EvaluationSet, load_evaluation_set
 from calibtui.pipeline.index_stage import index_pool
-from calibtui.pipeline.judges import check_judge, configured_judge
+from calibtui.pipeline.judges import check_judge
 from calibtui.pipeline.quantize_stage import Int8Model, int8_of, quantize_model
 from calibtui.pipeline.report_stage import report_path, write_report
-from calibtui.pipeline.score_stage import score_pool
 from calibtui.pipeline.select_stage import select_set
 from calibtui.selection.manifest import read_manifest
 
@@ -38,7 +38,8 @@ class StageRunner:
     def check_ready(self, stages: Sequence[str]) -> None:
         """Raises whatever would fail late but can be known now, before anything is paid for or computed."""
         if "score" in stages:
-            check_judge(self._context)
+            for scoring in scoring_stages(self._context):
+                check_judge(self._context, scoring)
         if any(stage in stages for stage in MODEL_STAGES):
             self._open_detector()
         if "evaluate" in stages:
@@ -60,16 +61,14 @@ class StageRunner:
 
     def _score(self) -> None:
         self._indexed()
-        judge = configured_judge(self._context, self._open_detector)
-        scoring, error = score_pool(self._context, judge)
+        scoring, error = score_in_stages(self._context, self._open_detector)
         self.summary = replace(self.summary, scoring=scoring)
         if error is not None:
             raise error
 
     def _select(self) -> None:
         self._indexed()
-        judge = configured_judge(self._context, self._open_detector)
-        chosen = select_set(self._context, judge.questions)
+        chosen = select_set(self._context, judged_pool(self._context, self._open_detector))
         self._manifest = chosen.manifest
         self.summary = replace(self.summary, selection=chosen.summary)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from calibtui.gateway.call_metrics import CallMetrics
 from calibtui.gateway.canary import CANARY_PX, Canary, OpenGateway, canary_needed
 from calibtui.gateway.charging import Payer
 from calibtui.gateway.client import Gateway
@@ -24,13 +25,14 @@ async def prove_caches(
     environ: Mapping[str, str],
     payer: Payer | None,
     on_call: OnCall,
+    metrics: CallMetrics | None = None,
 ) -> None:
     """Asks the provider and its fallbacks three questions each that no cache can answer, unless they are a provider's
     own address.
 
     Raises ConfigurationError where a cache answered one, JudgeFailedError where nobody did, BudgetExhaustedError.
     """
-    for target in targets(settings, providers, prompt, environ, None):
+    for target in targets(settings, providers, prompt, environ, metrics):
         try:
             if canary_needed(target.endpoint):
                 canary = Canary(target.endpoint, target.request, target.transport, _opener(target, payer))

@@ -71,11 +71,24 @@ class EvaluationSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class StageSettings:
+    """One stage of a cascade: what it asks otherwise than [scoring] says; None means as there. The hardest
+    `reach` × [selection] size frames go on to the next stage."""
+
+    judge: Literal["vlm", "detector"] | None = None
+    prompt: str | None = None
+    model: str | None = None
+    provider: str | None = None
+    passes: Annotated[int | None, Between(1, 16)] = None
+    max_px: Annotated[int | None, Between(32, 8192)] = None
+    reach: Annotated[float, Between(1, 1_000_000)] = 4.0
+
+
+@dataclass(frozen=True, slots=True)
 class ScoringSettings:
     """`max_px`: the longer side of what the judge is sent, px. `max_failed`: the share of frames that may fail before
-    the
-    run ends with exit code 4. `deadline_s`: all tries of one frame together, s. `logprobs`: the difficulty is the
-    expectation over the judge's own probabilities, where the reply tells them."""
+    the run ends with exit code 4. `deadline_s`: all tries of one frame together, s. `logprobs`: the difficulty is the
+    expectation over the judge's own probabilities, where the reply tells them. `stages`: a cascade, cheapest first."""
 
     judge: Literal["vlm", "detector"] = "vlm"
     prompt: str = "difficulty@1"
@@ -90,6 +103,7 @@ class ScoringSettings:
     max_failed: Annotated[float, Fraction] = 0.02
     deadline_s: Annotated[float, Between(0.1, 86_400)] = 120.0
     logprobs: bool = False
+    stages: tuple[StageSettings, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
