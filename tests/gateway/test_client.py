@@ -192,6 +192,18 @@ async def test_a_key_told_to_wait_rests_while_another_works(scripted: Scripted, 
     assert sum(headers["Authorization"].endswith("-a") for headers in scripted.headers) == 1
 
 
+async def test_a_key_that_fails_is_used_less(scripted: Scripted, calling: Calling) -> None:
+    def by_key(request: web.Request, _: Any) -> Any:
+        bad = request.headers["Authorization"].endswith("-a")
+        return web.json_response({"error": {"message": "no"}}, status=500) if bad else completion()
+
+    scripted.answers = [by_key]
+    caller = calling(scripted.url, keys={"KEY_A": "value-of-key-a", "KEY_B": "value-of-key-b"})
+    for _ in range(60):
+        assert isinstance(await caller.complete(), Completion)
+    assert 1 <= sum(headers["Authorization"].endswith("-a") for headers in scripted.headers) <= 20
+
+
 async def test_a_wait_past_the_deadline_fails_the_frame_at_once_and_sends_nothing_more(
     scripted: Scripted, calling: Calling
 ) -> None:

@@ -123,3 +123,31 @@ async def test_a_gateway_never_sends_more_at_once_than_it_may(scripted: Any, cal
     answers = await asyncio.gather(*(caller.complete() for _ in range(20)))
     assert all(isinstance(answer, Completion) for answer in answers)
     assert most == 3
+
+
+async def test_a_gateway_that_is_told_too_many_sends_half_as_many(scripted: Any, calling: Callable[..., Any]) -> None:
+    now, most = 0, {"before": 0, "after": 0}
+    crowd = asyncio.Event()
+
+    async def counting(request: web.Request, body: Any) -> web.Response:
+        nonlocal now
+        phase = "after" if crowd.is_set() else "before"
+        now += 1
+        most[phase] = max(most[phase], now)
+        if now == FIRST:
+            crowd.set()
+        await crowd.wait()
+        await asyncio.sleep(0.01)
+        now -= 1
+        if phase == "before":
+            return web.json_response({"error": {"message": "slow down"}}, status=429)
+        usage = {"prompt_tokens": 9, "completion_tokens": 1}
+        return web.json_response({"choices": [{"message": {"content": "{}"}}], "usage": usage})
+
+    scripted.answers = [counting]
+    caller = calling(scripted.url, concurrency=64)
+    answers = await asyncio.gather(*(caller.complete() for _ in range(40)))
+    assert all(isinstance(answer, Completion) for answer in answers)
+    assert most["before"] == FIRST
+    # Half of them, and one more for each round since.
+    assert most["after"] <= FIRST // 2 + 5

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 from collections.abc import Callable
 from dataclasses import replace
@@ -73,6 +74,30 @@ async def test_while_one_rests_frames_go_straight_to_the_other(
     for _ in range(5):
         assert isinstance(await caller.complete(), Completion)
     assert (len(scripted.bodies), len(another.bodies)) == (1, 5)
+
+
+async def test_the_fallback_is_left_time_to_answer(
+    scripted: Scripted, another: Scripted, calling: Calling, targeting: Callable[..., Any]
+) -> None:
+    async def slow(request: web.Request, _: Any) -> Any:
+        await asyncio.sleep(0.3)
+        return MESSAGE
+
+    scripted.answers, another.answers = [error(500)], [slow]
+    caller = calling(scripted.url, fallbacks=[fallback(targeting, another.url)])
+    assert isinstance(await caller.complete(deadline_s=2.0), Completion)
+
+
+async def test_a_provider_that_failed_a_frame_is_not_asked_for_the_next_ones(
+    scripted: Scripted, another: Scripted, calling: Calling, targeting: Callable[..., Any]
+) -> None:
+    scripted.answers, another.answers = [error(500)], [MESSAGE]
+    caller = calling(scripted.url, fallbacks=[fallback(targeting, another.url)])
+    assert isinstance(await caller.complete(deadline_s=0.4), Completion)
+    asked = len(scripted.bodies)
+    for _ in range(4):
+        assert isinstance(await caller.complete(deadline_s=0.4), Completion)
+    assert len(scripted.bodies) == asked
 
 
 async def test_both_down_fails_the_frame_and_the_run_goes_on(
