@@ -18,7 +18,7 @@ import numpy as np
 from PIL import Image
 
 from calibtui.core.errors import ConfigurationError, JudgeFailedError
-from calibtui.gateway.cache_marks import cache_mark, with_cache_headers
+from calibtui.gateway.cache_marks import cache_mark
 from calibtui.gateway.client import CallFailure, Gateway, OnCall
 from calibtui.gateway.dialect import ChatRequest
 from calibtui.gateway.endpoint import Endpoint
@@ -113,7 +113,7 @@ class Canary:
 
     async def _ask(self, endpoint: Endpoint, probe: _Probe, on_call: OnCall) -> tuple[str, str]:
         """The completion's id, and what marks it as a stored one."""
-        gateway = self._open(with_cache_headers(endpoint, probe.request), probe.request, self._watched)
+        gateway = self._open(endpoint, probe.request, self._watched)
         digest = hashlib.sha256(probe.image).hexdigest()
         answer = await gateway.complete(probe.image, digest=digest, deadline_s=self._deadline_s, on_call=on_call)
         if isinstance(answer, CallFailure):

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from calibtui.core.money import Price
 from calibtui.core.scores import Usage
 from calibtui.gateway.apis import DIALECTS
+from calibtui.gateway.cache_marks import with_cache_headers
 from calibtui.gateway.concurrency import AdaptiveLimiter
 from calibtui.gateway.dialect import ChatRequest, Dialect
 from calibtui.gateway.endpoint import Endpoint
@@ -36,7 +37,7 @@ class Upstream:
     """`worst` is the most that one of its calls can use, as far as is known; times are monotonic, s."""
 
     def __init__(self, target: Target, *, max_px: int, concurrency: int, rng: random.Random) -> None:
-        endpoint, request = target.endpoint, target.request
+        endpoint, request = with_cache_headers(target.endpoint, target.request), target.request
         self.endpoint, self.request, self.price, self.transport = endpoint, request, target.price, target.transport
         self.keys = KeyRing(endpoint.keys, rng)
         self.limiter = AdaptiveLimiter(concurrency)
