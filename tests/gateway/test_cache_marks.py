@@ -69,7 +69,8 @@ def test_the_cache_key_changes_with_anything_but_the_image() -> None:
 
 def test_a_cache_header_of_the_users_own_stands_and_a_provider_is_sent_none() -> None:
     own = with_cache_headers(endpoint(X_BF_Cache_Key="mine"), REQUEST)
-    assert dict(own.headers) == {"X-BF-Cache-Key": "mine", "x-bf-cache-type": "direct"}
+    stands = {"X-BF-Cache-Key": "mine", "x-bf-cache-type": "direct", "x-bf-cache-no-store": "true"}
+    assert dict(own.headers) == stands
     assert dict(with_cache_headers(endpoint("https://api.openai.com/v1"), REQUEST).headers) == {}
 
 

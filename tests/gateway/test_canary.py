@@ -86,12 +86,13 @@ async def test_its_calls_are_told_of_with_what_they_cost(scripted: Scripted) -> 
     assert [(call.status, call.cost_micro_eur, len(call.digest)) for call in flown.calls] == [("ok", 318, 64)] * 3
 
 
-async def test_each_prompt_has_its_own_cache_key_and_whole_requests_are_asked_for(scripted: Scripted) -> None:
+async def test_each_prompt_has_its_own_cache_key_and_nothing_is_to_be_stored(scripted: Scripted) -> None:
     scripted.answers = [reply("a"), reply("b"), reply("c")]
     await Flown(scripted.url).fly()
     keys = [headers["x-bf-cache-key"] for headers in scripted.headers]
     assert keys[0] == keys[1] != keys[2]
     assert {headers["x-bf-cache-type"] for headers in scripted.headers} == {"direct"}
+    assert {headers["x-bf-cache-no-store"] for headers in scripted.headers} == {"true"}
 
 
 @pytest.mark.parametrize(

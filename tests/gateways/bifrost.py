@@ -2,7 +2,7 @@
 
 A budget is checked before a call and charged after its reply; nothing is reserved. Its semantic cache compares whole
 image strings, and prompts by likeness; x-bf-cache-key keeps entries apart and x-bf-cache-type: direct asks for whole
-requests alone. Replies are a practice judge's own, with extra_fields added.
+requests alone, and with x-bf-cache-no-store nothing is kept. Replies are a practice judge's own, with extra_fields.
 """
 
 from __future__ import annotations
@@ -55,13 +55,12 @@ class _Stored:
 @dataclass
 class Bifrost:
     """`routes`: the address, with /v1, and its key behind each model. `semantic`: whether the cache is on;
-    `heeds_type`: whether requests may choose direct lookups."""
+    `heeds`: which of the requests' own words on it count: "key", "type", "no-store"."""
 
     routes: dict[str, tuple[str, str]]
     keys: dict[str, VirtualKey] = field(default_factory=dict)
     semantic: bool = False
-    heeds_type: bool = True
-    heeds_key: bool = True
+    heeds: frozenset[str] = frozenset({"key", "type", "no-store"})
     answers: int = 0
     _stored: list[_Stored] = field(default_factory=list)
 
@@ -123,12 +122,13 @@ class Bifrost:
             return web.json_response({"status_code": reply.status, **said}, status=reply.status, headers=told)
         key.used_usd += USD_PER_TOKEN * said["usage"]["total_tokens"]
         said["extra_fields"] = {"provider": "practice", "resolved_model_used": said["model"]}
-        if self.semantic:
+        kept = "no-store" not in self.heeds or request.headers.get("x-bf-cache-no-store") != "true"
+        if self.semantic and kept:
             self._stored.append(_Stored(self._cache_key(request), _image(body), _prompt(body), _digest(raw), said))
         return web.json_response(said)
 
     def _lookup(self, request: web.Request, body: dict[str, Any], raw: bytes) -> dict[str, Any] | None:
-        direct = self.heeds_type and request.headers.get("x-bf-cache-type") == "direct"
+        direct = "type" in self.heeds and request.headers.get("x-bf-cache-type") == "direct"
         for stored in self._stored if self.semantic else ():
             if stored.cache_key != self._cache_key(request) or stored.image != _image(body):
                 continue
@@ -140,7 +140,7 @@ class Bifrost:
         return None
 
     def _cache_key(self, request: web.Request) -> str:
-        return request.headers.get("x-bf-cache-key", "") if self.heeds_key else ""
+        return request.headers.get("x-bf-cache-key", "") if "key" in self.heeds else ""
 
 
 def _error(kind: str, message: str) -> web.Response:

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
-LITELLM = "litellm[proxy]>=1.106,<2"
+LITELLM = "litellm[proxy]>=1.106,<1.110"
 PORTKEY = "@portkey-ai/gateway@1.15.2"
-INSTALL_WITHIN_S = 900
+INSTALL_WITHIN_S = 600
 REPOSITORY = Path(__file__).resolve().parents[2]
 
 

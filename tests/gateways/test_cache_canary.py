@@ -85,25 +85,37 @@ async def test_a_cache_that_is_warm_for_the_prompt_is_caught_by_the_first_call(
     assert len(calls) == 1
 
 
-def bifrost(loopback: Loopback, upstreams: Upstreams, **how: bool) -> Front:
-    simulated = Bifrost(upstreams.routes(), {BIFROST_KEY: VirtualKey()}, semantic=True, **how)
+def bifrost(loopback: Loopback, upstreams: Upstreams, heeds: set[str]) -> Front:
+    simulated = Bifrost(upstreams.routes(), {BIFROST_KEY: VirtualKey()}, semantic=True, heeds=frozenset(heeds))
     return Front("bifrost", loopback.app(simulated.app()) + "/v1", BIFROST_KEY, BY_MODEL)
 
 
-async def test_bifrost_keeps_prompts_apart_by_the_headers_it_is_sent(loopback: Loopback, upstreams: Upstreams) -> None:
-    front = bifrost(loopback, upstreams)
-    assert len(await calls_of_a_canary(front)) == 3
+@pytest.mark.parametrize("heeds", [{"key", "type", "no-store"}, {"key"}, {"type"}, {"no-store"}], ids=str)
+async def test_each_header_that_bifrost_heeds_is_enough_to_keep_prompts_apart(
+    heeds: set[str], loopback: Loopback, upstreams: Upstreams
+) -> None:
+    assert len(await calls_of_a_canary(bifrost(loopback, upstreams, heeds))) == 3
 
 
 async def test_bifrost_that_answers_an_edited_prompt_from_its_cache_is_caught_by_the_third_call(
     loopback: Loopback, upstreams: Upstreams
 ) -> None:
     calls: list[CallRecord] = []
-    front = bifrost(loopback, upstreams, heeds_type=False, heeds_key=False)
+    front = bifrost(loopback, upstreams, set())
     with pytest.raises(ConfigurationError, match="a prompt it had never been sent") as refused:
         await canary_through(front.endpoint(), "practice-vlm-1", calls, stored_within_s=0.0)
     assert "cache_debug" in refused.value.message
     assert len(calls) == 3
+
+
+async def test_a_second_pass_through_bifrost_asks_the_model_again(loopback: Loopback, upstreams: Upstreams) -> None:
+    front = bifrost(loopback, upstreams, {"key", "type", "no-store"})
+    transport, before = CountingTransport(), upstreams.plain.books.answered
+    gateway = gateway_to(front.endpoint(), chat_request("practice-vlm-1"), transport)
+    for _ in range(2):
+        await gateway.complete(canary_picture(b"same"), digest="d", deadline_s=30, on_call=lambda _: None)
+    await transport.close()
+    assert upstreams.plain.books.answered - before == 2
 
 
 async def calls_of_a_canary(front: Front) -> list[CallRecord]:

@@ -41,12 +41,13 @@ def prompt_digest(request: ChatRequest) -> str:
 def with_cache_headers(endpoint: Endpoint, request: ChatRequest) -> Endpoint:
     """`endpoint` with the headers that keep Bifrost's cache from answering one prompt with another's answer.
 
-    Its semantic cache compares prompts by likeness within a key: here the key is the prompt's digest, and the lookup
-    is of whole requests. A header of the user's own stands. Nothing is added at a provider's own host.
+    Its semantic cache compares prompts by likeness within a key: here the key is the prompt's digest, the lookup is of
+    whole requests, and nothing of ours is stored, so that a second pass asks the model and not the first one's answer.
+    A header of the user's own stands. Nothing is added at a provider's own host.
     """
     if kind_of(endpoint) is GatewayKind.PROVIDER:
         return endpoint
     told = {name.lower() for name in (*endpoint.headers, *endpoint.secret_headers)}
-    ours = {"x-bf-cache-key": prompt_digest(request), "x-bf-cache-type": "direct"}
+    ours = {"x-bf-cache-key": prompt_digest(request), "x-bf-cache-type": "direct", "x-bf-cache-no-store": "true"}
     missing = {name: value for name, value in ours.items() if name not in told}
     return replace(endpoint, headers={**endpoint.headers, **missing})
