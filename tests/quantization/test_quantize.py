@@ -120,11 +120,12 @@ def test_float_layers_are_globs_of_node_names(prepared):
     assert list(nodes_in_float(graph_of(prepared.load()), scheme)) == ["Conv:res"]
 
 
-def test_a_box_expectation_stays_in_float_with_the_reason(tmp_path):
+@pytest.mark.parametrize("drift", [0.0, 0.004], ids=["as exported", "moved by training"])
+def test_a_box_expectation_stays_in_float_with_the_reason(tmp_path, drift):
     net = NetworkBuilder()
     net.conv("image", "boxes", (3, 16))
     net.op("Softmax", ["boxes"], "spread", axis=1)
-    net.constant("steps", np.arange(16, dtype=np.float32).reshape(1, 16, 1, 1))
+    net.constant("steps", (np.arange(16, dtype=np.float32) + np.float32(drift)).reshape(1, 16, 1, 1))
     net.op("Conv", ["spread", "steps"], "output")
     onnx.save(net.model(["output"]), str(tmp_path / "dfl.onnx"))
     made = prepare_model(tmp_path / "dfl.onnx", tmp_path / "prepared.onnx")
