@@ -22,8 +22,13 @@ class ControlPlane:
     def __init__(self) -> None:
         self.said: dict[str, Any] = {}
         self.url = ""
+        self.hangs = False
+        self.asked: list[str] = []
 
-    async def handle(self, request: web.Request) -> web.Response:
+    async def serve(self, request: web.Request) -> web.Response:
+        self.asked.append(request.path)
+        if self.hangs:
+            await asyncio.sleep(30)
         said = self.said.get(request.path)
         if callable(said):
             said = said(request.headers.get("Authorization", ""))
@@ -43,7 +48,7 @@ class ControlPlane:
 async def plane() -> AsyncIterator[ControlPlane]:
     control = ControlPlane()
     app = web.Application()
-    app.router.add_route("*", "/{tail:.*}", control.handle)
+    app.router.add_route("*", "/{tail:.*}", control.serve)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
@@ -120,6 +125,12 @@ async def test_a_control_plane_that_says_nothing_readable_announces_nothing(plan
         ("/health/readiness", "/api/governance/virtual-keys/quota"), lambda _: web.Response(text=text)
     )
     assert await plane.announced() == ()
+
+
+async def test_a_control_plane_that_hangs_is_waited_for_once(plane: ControlPlane) -> None:
+    plane.hangs = True
+    assert await asyncio.to_thread(announced_budgets, plane.endpoint("KEY_A"), "judge", 0.3) == ()
+    assert len(plane.asked) == 1
 
 
 def reply(status: int = 200, **headers: str) -> HttpResponse:

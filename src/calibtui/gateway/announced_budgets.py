@@ -130,6 +130,7 @@ class _Asked:
         self.origin = f"{parts.scheme}://{parts.netloc}"
         self.root = endpoint.url.removesuffix("/v1")
         self._client = client
+        self._gone = False
         self._headers = {**endpoint.headers}
         self._headers |= {name: secret.reveal() for name, secret in endpoint.secret_headers.items()}
         if key is not None:
@@ -151,6 +152,8 @@ class _Asked:
         return _line_of_headers(headers) or _line_of_refusal(said)
 
     def _fetch(self, method: str, url: str, body: object = None) -> tuple[Mapping[str, str], bytes]:
+        if self._gone:
+            return {}, b""
         try:
             with self._client.stream(method, url, headers=self._headers, json=body) as reply:
                 kept = bytearray()
@@ -160,6 +163,10 @@ class _Asked:
                         return {}, b""
                 told = {name.lower(): value for name, value in reply.headers.items()}
                 return told, bytes(kept)
+        except (httpx.ConnectError, httpx.TimeoutException):
+            # Whoever doesn't answer once is not waited for again.
+            self._gone = True
+            return {}, b""
         except (httpx.HTTPError, httpx.InvalidURL):
             return {}, b""
 
