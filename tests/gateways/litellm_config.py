@@ -36,9 +36,12 @@ class LiteLLMKeys:
     spent: str
 
 
-def write_config(directory: Path, upstreams: dict[str, tuple[str, str]], semantic_store: str = "") -> LiteLLMKeys:
+def write_config(
+    directory: Path, upstreams: dict[str, tuple[str, str]], *, semantic_store: str = "", exact: bool = False
+) -> LiteLLMKeys:
     """litellm.yaml and its module of keys in `directory`. `upstreams`: address and key by model; "capped" and its
-    like get a deployment budget. `semantic_store`: the address of embeddings and vectors, the cache is off without."""
+    like get a deployment budget. `semantic_store`: the address of embeddings and vectors; `exact`:
+    a cache of whole requests; no cache without either."""
     keys = LiteLLMKeys(*(new_key() for _ in range(4)))
     budgets = {keys.free: (None, 0.0), keys.small: (0.001, 0.0), keys.spent: (200.0, 200.0)}
     (directory / "gateway_keys.py").write_text(_AUTH.format(keys=repr(budgets)))
@@ -47,6 +50,8 @@ def write_config(directory: Path, upstreams: dict[str, tuple[str, str]], semanti
     if semantic_store:
         models.append(_embedding(semantic_store))
         settings |= {"cache": True, "cache_params": _cache(semantic_store)}
+    if exact:
+        settings |= {"cache": True, "cache_params": {"type": "local"}}
     document = {
         "model_list": models,
         "general_settings": {"custom_auth": "gateway_keys.by_key", "custom_auth_run_common_checks": True},

@@ -32,7 +32,7 @@ def litellm_with_semantic_cache(
     loopback: Loopback, upstreams: Upstreams, store: SemanticStore, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Front]:
     directory = tmp_path_factory.mktemp("litellm-semantic")
-    keys = write_config(directory, upstreams.routes(), loopback.app(store.app()))
+    keys = write_config(directory, upstreams.routes(), semantic_store=loopback.app(store.app()))
     with litellm(directory / "litellm.yaml", keys.master) as address:
         yield Front("litellm", f"{address}/v1", keys.free, BY_MODEL)
 
@@ -85,6 +85,32 @@ async def test_a_cache_that_is_warm_for_the_prompt_is_caught_by_the_first_call(
     assert len(calls) == 1
 
 
+@pytest.mark.gateways
+async def test_litellm_with_a_cache_of_whole_requests_passes(
+    upstreams: Upstreams, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """Such a cache answers the same request alone: the second call here, never the canary's."""
+    directory = tmp_path_factory.mktemp("litellm-exact")
+    keys = write_config(directory, upstreams.routes(), exact=True)
+    with litellm(directory / "litellm.yaml", keys.master) as address:
+        front = Front("litellm", f"{address}/v1", keys.free, BY_MODEL)
+        assert await same_picture_twice(front, upstreams) == 1
+        calls: list[CallRecord] = []
+        await canary_through(front.endpoint(), "practice-vlm-1", calls)
+    assert len(calls) == 3
+
+
+async def same_picture_twice(front: Front, upstreams: Upstreams) -> int:
+    """How often the model was asked."""
+    transport, before = CountingTransport(), upstreams.plain.books.answered
+    gateway = gateway_to(front.endpoint(), chat_request("practice-vlm-1"), transport)
+    for _ in range(2):
+        await gateway.complete(canary_picture(b"same"), digest="d", deadline_s=60, on_call=lambda _: None)
+        await asyncio.sleep(0.5)
+    await transport.close()
+    return upstreams.plain.books.answered - before
+
+
 def bifrost(loopback: Loopback, upstreams: Upstreams, heeds: set[str]) -> Front:
     simulated = Bifrost(upstreams.routes(), {BIFROST_KEY: VirtualKey()}, semantic=True, heeds=frozenset(heeds))
     return Front("bifrost", loopback.app(simulated.app()) + "/v1", BIFROST_KEY, BY_MODEL)
@@ -110,12 +136,7 @@ async def test_bifrost_that_answers_an_edited_prompt_from_its_cache_is_caught_by
 
 async def test_a_second_pass_through_bifrost_asks_the_model_again(loopback: Loopback, upstreams: Upstreams) -> None:
     front = bifrost(loopback, upstreams, {"key", "type", "no-store"})
-    transport, before = CountingTransport(), upstreams.plain.books.answered
-    gateway = gateway_to(front.endpoint(), chat_request("practice-vlm-1"), transport)
-    for _ in range(2):
-        await gateway.complete(canary_picture(b"same"), digest="d", deadline_s=30, on_call=lambda _: None)
-    await transport.close()
-    assert upstreams.plain.books.answered - before == 2
+    assert await same_picture_twice(front, upstreams) == 2
 
 
 async def calls_of_a_canary(front: Front) -> list[CallRecord]:
