@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from calibtui.core.digests import digest_of, file_digest
@@ -18,6 +18,7 @@ from calibtui.pipeline.quantize_stage import Int8Model
 from calibtui.store.artifacts import EvaluationRow
 
 FLOAT, INT8 = "float", "INT8"
+TIMED_FRAMES = 24
 
 
 def evaluate_models(
@@ -55,17 +56,35 @@ def _passes(
     stored = {name: _stored(context, evaluation, models[name][0], key) for name, key in keys.items()}
     missing = {name: models[name][0] for name, done in stored.items() if done is None}
     made = detect_all(context, missing, evaluation.frames) if missing else {}
-    for name, done in made.items():
-        path = context.state / "evaluations" / f"{keys[name][:16]}.npz"
-        save_pass(path, done)
-        record = {
-            "frames": len(evaluation.frames),
-            "seconds": done.seconds,
-            "inference_seconds": done.inference_seconds,
-        }
-        row = EvaluationRow(keys[name], digests[name], path.relative_to(context.state).as_posix(), record)
-        context.store.artifacts.add_evaluation(row, context.run)
-    return {name: made.get(name) or done for name, done in stored.items()}  # type: ignore[misc]
+    passes = {name: made.get(name) or done for name, done in stored.items()}
+    if 0 < len(made) < len(models):
+        passes = _timed_together(context, {name: models[name][0] for name in models}, evaluation, passes)
+    if made:
+        for name, done in passes.items():
+            _keep(context, keys[name], digests[name], done)
+    return passes  # type: ignore[return-value]
+
+
+def _timed_together(
+    context: Context,
+    detectors: Mapping[str, Detector],
+    evaluation: EvaluationSet,
+    passes: Mapping[str, DetectionPass | None],
+) -> dict[str, DetectionPass | None]:
+    """The passes with their speeds measured side by side: one from another day's load would compare with nothing."""
+    timed = detect_all(context, detectors, evaluation.frames[:TIMED_FRAMES])
+    return {
+        name: replace(done, ms_per_frame=timed[name].ms_per_frame) if done else None for name, done in passes.items()
+    }
+
+
+def _keep(context: Context, key: str, model_digest: str, done: DetectionPass | None) -> None:
+    assert done is not None
+    path = context.state / "evaluations" / f"{key[:16]}.npz"
+    save_pass(path, done)
+    record = {"frames": len(done.detections), "seconds": done.seconds, "inference_seconds": done.inference_seconds}
+    row = EvaluationRow(key, model_digest, path.relative_to(context.state).as_posix(), record)
+    context.store.artifacts.add_evaluation(row, context.run)
 
 
 def _key(context: Context, evaluation: EvaluationSet, model: tuple[Detector, str], digest: str) -> str:
