@@ -198,6 +198,14 @@ def correct(path: Iterable[Node], held_at: float, *, lost: int, spent: int) -> N
             node.spent += spent
 
 
+def carry(path: Iterable[Node], held_at: float, worst_case: int) -> None:
+    """A call that a crash left open is in flight again."""
+    for node in path:
+        if held_at in node.period:
+            node.lost -= worst_case
+            node.held += worst_case
+
+
 def written(micro: int) -> str:
     """micro-EUR as EUR, exact, with two to six decimals."""
     sign, micro = ("-" if micro < 0 else ""), abs(micro)

@@ -14,14 +14,14 @@ from __future__ import annotations
 import asyncio
 import math
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
 from calibtui.core.summary import BudgetLine
 from calibtui.gateway.balances import fill
-from calibtui.gateway.budget_tree import BudgetTree, Node, correct, refusal, settle, take, written
+from calibtui.gateway.budget_tree import BudgetTree, Node, carry, correct, refusal, settle, take, written
 from calibtui.gateway.caps import cap_of, caps_in_force, changes_of_file
 from calibtui.gateway.group_commit import GroupCommit
 from calibtui.gateway.os_user import os_user
@@ -167,6 +167,22 @@ class Ledger:
         """Gives the whole hold back: only where the request provably never left. Raises ValueError as settle does."""
         self._end(hold, "released", 0)
 
+    async def durable(self) -> None:
+        """Returns when everything settled so far is on disk. Raises what made a write fail, if one did."""
+        await self._commits.committed()
+
+    async def adopt(self, call_ids: Collection[str]) -> dict[str, Hold]:
+        """Takes over those of the named calls that an earlier process left open: from here on they are in flight like
+        any other, for whoever learns what they came to. Calls that are settled, unknown or in flight are left out."""
+        async with self._by_hand:
+            wanted = [call_id for call_id in call_ids if call_id not in self._in_flight]
+            books = await self._commits.read(lambda: self._table.calls(wanted))
+            adopted = [call for call in books if call.cost is None and call.call_id not in self._in_flight]
+            for call in adopted:
+                self._in_flight[call.call_id] = Hold(call.call_id, call.node, call.held, call.held_at, call.what)
+                carry(self._lineage(call.node), call.held_at, call.held)
+            return {call.call_id: self._in_flight[call.call_id] for call in adopted}
+
     def lines(self) -> tuple[BudgetLine, ...]:
         """Every node's cap and balance in its current period, in the order of calibtui.toml. `held` counts calls in
         flight and those that a crash left open."""
@@ -277,12 +293,16 @@ class Ledger:
         if self._in_flight.get(hold.call_id) is not hold:
             raise ValueError(f"the hold of the call {hold.call_id} is not open")
         del self._in_flight[hold.call_id]
-        path = self._tree.path(hold.node)
+        path = self._lineage(hold.node)
         settle(path, hold.held_at, hold.micro_eur, cost)
         self._commits.add(Entry(hold.call_id, kind, hold.node, cost, hold.held_at, hold.what))
         self._warn(path)
         if self._asking:
             self._serve()
+
+    def _lineage(self, node: str | None) -> tuple[Node, ...]:
+        """Of a hold that may be older than calibtui.toml is now."""
+        return () if node is None else self._tree.lineage(node)
 
     def _corrected(self, fix: Correction) -> None:
         call = fix.books

@@ -75,15 +75,22 @@ class VlmJudge:
             answer = await self._gateway.complete(image, digest=frame.digest, deadline_s=left, on_call=spent.add)
             if isinstance(answer, CallFailure):
                 return FailedScore(frame.uri, frame.digest, answer.kind.value, answer.message)
-            try:
-                return self._score(frame, answer, self._verdict(answer), spent)
-            except ReplyError as error:
-                kind = "refused" if answer.refusal else "unreadable"
-                failed = FailedScore(frame.uri, frame.digest, kind, self._gateway.redact(error.beginning))
+            read = self.read(frame, answer, spent.micro_eur)
+            if isinstance(read, Score):
+                return read
+            failed = read
             left -= answer.took_s
             if left <= 0:
                 break
         return failed
+
+    def read(self, frame: FrameToScore, answer: Completion, cost_micro_eur: int) -> Score | FailedScore:
+        """What a completion says of the frame, whose calls have cost so much."""
+        try:
+            return self._score(frame, answer, self._verdict(answer), cost_micro_eur)
+        except ReplyError as error:
+            kind = "refused" if answer.refusal else "unreadable"
+            return FailedScore(frame.uri, frame.digest, kind, self._gateway.redact(error.beginning))
 
     async def close(self) -> None:
         await self._gateway.close()
@@ -95,7 +102,7 @@ class VlmJudge:
         difficulty = expected_difficulty(answer.tokens, verdict.difficulty, self._prompt.scale)
         return Verdict(difficulty, tuple(self._gateway.redact(reason) for reason in verdict.reasons))
 
-    def _score(self, frame: FrameToScore, answer: Completion, verdict: Verdict, spent: _Spent) -> Score:
+    def _score(self, frame: FrameToScore, answer: Completion, verdict: Verdict, cost_micro_eur: int) -> Score:
         return Score(
             frame_uri=frame.uri,
             digest=frame.digest,
@@ -110,7 +117,7 @@ class VlmJudge:
             cached=None,
             input_tokens=answer.usage.input_tokens,
             output_tokens=answer.usage.output_tokens,
-            cost_micro_eur=spent.micro_eur,
+            cost_micro_eur=cost_micro_eur,
             budget_node=self._gateway.node,
             latency_ms=answer.latency_ms,
             scored_at=time.time(),

@@ -88,7 +88,9 @@ class StageSettings:
 class ScoringSettings:
     """`max_px`: the longer side of what the judge is sent, px. `max_failed`: the share of frames that may fail before
     the run ends with exit code 4. `deadline_s`: all tries of one frame together, s. `logprobs`: the difficulty is the
-    expectation over the judge's own probabilities, where the reply tells them. `stages`: a cascade, cheapest first."""
+    expectation over the judge's own probabilities, where the reply tells them. `stages`: a cascade, cheapest first.
+    `mode`: "batch" hands questions in by the file, for an answer within a day at a lower price; `batch_poll_s`: the
+    first wait between two looks at a batch, s, which then grows up to 30 times."""
 
     judge: Literal["vlm", "detector"] = "vlm"
     prompt: str = "difficulty@1"
@@ -104,6 +106,8 @@ class ScoringSettings:
     deadline_s: Annotated[float, Between(0.1, 86_400)] = 120.0
     logprobs: bool = False
     stages: tuple[StageSettings, ...] = ()
+    mode: Literal["live", "batch"] = "live"
+    batch_poll_s: Annotated[float, Between(0.01, 3600)] = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,13 +121,15 @@ class KeySettings:
 @dataclass(frozen=True, slots=True)
 class PriceSettings:
     """Per million tokens, as written either in EUR or in USD; once loaded, the EUR are there in both cases.
-    `image_tokens`: the most that one image costs, for a model whose name doesn't tell its rule."""
+    `image_tokens`: the most that one image costs, for a model whose name doesn't tell its rule. `batch_discount`: what
+    a token costs in a batch, as a share of the live price."""
 
     eur_per_million_input: Annotated[float | None, Between(0, 1_000_000)] = None
     eur_per_million_output: Annotated[float | None, Between(0, 1_000_000)] = None
     usd_per_million_input: Annotated[float | None, Between(0, 1_000_000)] = None
     usd_per_million_output: Annotated[float | None, Between(0, 1_000_000)] = None
     image_tokens: Annotated[int | None, Positive] = None
+    batch_discount: Annotated[float, Fraction] = 0.5
 
 
 @dataclass(frozen=True, slots=True)
