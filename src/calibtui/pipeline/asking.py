@@ -14,6 +14,7 @@ from calibtui.gateway.charging import Payer
 from calibtui.gateway.completion_ids import CompletionIds
 from calibtui.gateway.forecast import Forecast, Spent, forecast
 from calibtui.gateway.ledger import BudgetWarning, Ledger
+from calibtui.pipeline.batch_scoring import score_in_batches
 from calibtui.pipeline.context import Context, workers
 from calibtui.pipeline.judges import ConfiguredJudge
 from calibtui.pipeline.money import node_charged
@@ -82,6 +83,11 @@ async def _paid(
         for call in calls:
             measured[call.digest].append(call)
 
+    if judge.scoring.mode == "batch":
+        outcome = await score_in_batches(
+            context, judge, payer, ledger, missing, _commit(context, judge.questions, shards, after), _too_dear
+        )
+        return _joined(_ended_early(probes, 0, None), outcome)
     if not context.settings.budgets or context.confirmed or len(missing) <= MEASURED_FIRST:
         scored = await _scored(context, judge, judge.open(payer), missing, shards, after)
         return _joined(_ended_early(probes, 0, None), scored)

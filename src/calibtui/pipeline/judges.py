@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from calibtui.core.digests import digest_of, file_digest
 from calibtui.detector.detector import Detector
+from calibtui.gateway.batch.apis import check_batches
 from calibtui.gateway.charging import Payer
 from calibtui.gateway.completion import OnCall
 from calibtui.gateway.endpoint import resolve_endpoint, serving_provider
@@ -51,6 +52,8 @@ def check_judge(context: Context, scoring: ScoringSettings) -> None:
     provider = serving_provider(scoring, context.settings.providers)
     price_of(context.settings.providers, provider.name, scoring.model or "")
     resolve_endpoint(provider, os.environ)
+    if scoring.mode == "batch":
+        check_batches(provider)
     load_prompt(context.root, scoring.prompt)
     node_charged(context.store, context.settings)
 

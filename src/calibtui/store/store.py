@@ -6,6 +6,7 @@ from pathlib import Path
 from types import TracebackType
 
 from calibtui.store.artifacts import ArtifactTable
+from calibtui.store.batches import BatchTable
 from calibtui.store.frames import FrameTable
 from calibtui.store.keys import KeyTable
 from calibtui.store.ledger import LedgerTable
@@ -27,6 +28,7 @@ class Store:
         self.keys = KeyTable(self._connection)
         self.spending = SpendingTable(self._connection)
         self.ledger = LedgerTable(self._connection)
+        self.batches = BatchTable(self._connection)
 
     def close(self) -> None:
         self._connection.close()
