@@ -192,6 +192,13 @@ async def test_a_key_told_to_wait_rests_while_another_works(scripted: Scripted, 
     assert sum(headers["Authorization"].endswith("-a") for headers in scripted.headers) == 1
 
 
+async def test_a_frame_out_of_time_was_not_told_to_wait(scripted: Scripted, calling: Calling) -> None:
+    scripted.answers = [error(500, message="out of memory")]
+    caller = calling(scripted.url, retry=RetryPolicy(first_wait_s=0.001, longest_wait_s=0.001))
+    answers = [await caller.complete(deadline_s=0.02) for _ in range(20)]
+    assert {answer.kind for answer in answers} == {ErrorClass.UPSTREAM}
+
+
 async def test_a_key_that_fails_is_used_less(scripted: Scripted, calling: Calling) -> None:
     def by_key(request: web.Request, _: Any) -> Any:
         bad = request.headers["Authorization"].endswith("-a")

@@ -144,13 +144,14 @@ class Gateway:
     async def _leg(self, frame: FrameCalls, *, last: bool) -> Completion | Trouble:
         """What came of one provider: a completion, or the trouble that was its last word."""
         upstream = frame.upstream
+        outcome: Completion | Trouble | None = None
         while True:
             asked = time.monotonic()
             async with upstream.limiter:
                 frame.waited_since(asked)
                 lane = await self._lane(frame)
                 if lane is None:
-                    return Trouble(ErrorClass.RATE_LIMIT, "told to wait past the frame's deadline", "")
+                    return outcome or Trouble(ErrorClass.RATE_LIMIT, "told to wait past the frame's deadline", "")
                 outcome = await self._try(frame, lane)
             if isinstance(outcome, Completion):
                 return outcome
