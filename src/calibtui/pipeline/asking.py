@@ -19,7 +19,6 @@ from calibtui.pipeline.context import Context, workers
 from calibtui.pipeline.judges import ConfiguredJudge
 from calibtui.pipeline.money import node_charged
 from calibtui.pipeline.observation import budget_warned
-from calibtui.pipeline.questions import Questions
 from calibtui.pipeline.score_shards import RunShards
 from calibtui.scoring.judge import FrameToScore, Judge, Record
 from calibtui.scoring.run import ScoringOutcome, score_frames
@@ -85,7 +84,7 @@ async def _paid(
 
     if judge.scoring.mode == "batch":
         outcome = await score_in_batches(
-            context, judge, payer, ledger, missing, _commit(context, judge.questions, shards, after), _too_dear
+            context, judge, payer, ledger, missing, _commit(context, judge, shards, after), _too_dear
         )
         return _joined(_ended_early(probes, 0, None), outcome)
     if not context.settings.budgets or context.confirmed or len(missing) <= MEASURED_FIRST:
@@ -111,7 +110,7 @@ async def _scored(
     after: Callable[[Sequence[CallRecord]], None] = lambda _: None,
 ) -> ScoringOutcome:
     scoring = judge.scoring
-    sink = GroupCommitSink(_commit(context, judge.questions, shards, after))
+    sink = GroupCommitSink(_commit(context, judge, shards, after))
     try:
         return await score_frames(
             frames,
@@ -130,13 +129,16 @@ async def _scored(
 
 
 def _commit(
-    context: Context, questions: Questions, shards: RunShards, after: Callable[[Sequence[CallRecord]], None]
+    context: Context, judge: ConfiguredJudge, shards: RunShards, after: Callable[[Sequence[CallRecord]], None]
 ) -> Callable[[list[Record]], None]:
+    questions = judge.questions
     places = {frame.digest: place for place, frame in enumerate(questions.frames)}
     model = questions.identity.model
     completions = CompletionIds(context.store.scores.completions(model))
 
-    def commit(records: list[Record]) -> None:
+    def commit(batch: list[Record]) -> None:
+        taken = [record for record in batch if isinstance(record, Score) and record.cached is not None]
+        records = [record for record in batch if not isinstance(record, Score) or record.cached is None]
         calls = [record for record in records if isinstance(record, CallRecord)]
         scores = [record for record in records if isinstance(record, Score)]
         failures = [record for record in records if isinstance(record, FailedScore)]
@@ -150,6 +152,7 @@ def _commit(
         if doubtful:
             removed = context.store.scores.quarantine(context.run, model, doubtful, SHARED)
             context.note(f"{removed} scores were taken back: {SHARED}.")
+        judge.on_commit(scores, taken, doubtful)
         shards.add([score for score in scores if score.digest not in doubtful])
         context.metrics.calls.observe(records)
         context.log.failures(records)

@@ -23,6 +23,7 @@ from calibtui.pipeline.context import Context
 from calibtui.pipeline.judges import configured_judge
 from calibtui.pipeline.questions import Questions, Verdicts, verdicts
 from calibtui.pipeline.score_stage import score_pool
+from calibtui.pipeline.similar_frames import stored_answers
 from calibtui.scoring.stability.mapping import FEWEST_ANCHORS, fitted_mapping
 from calibtui.store.frames import FrameRow
 from calibtui.workspace.settings import ScoringSettings, StageSettings
@@ -88,7 +89,7 @@ def _overridden(scoring: ScoringSettings, stage: StageSettings) -> ScoringSettin
 
 
 def _answered(context: Context, questions: Questions) -> Verdicts:
-    return verdicts(questions, context.store.scores.cached(questions.table()))
+    return verdicts(questions, stored_answers(context, questions))
 
 
 def _reaching(context: Context, stage: int, frames: Sequence[FrameRow], answered: Verdicts) -> list[FrameRow]:

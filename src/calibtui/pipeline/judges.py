@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
 
 from calibtui.core.digests import digest_of, file_digest
+from calibtui.core.scores import Score
 from calibtui.detector.detector import Detector
 from calibtui.gateway.batch.apis import check_batches
 from calibtui.gateway.charging import Payer
@@ -28,19 +29,28 @@ from calibtui.workspace.settings import ScoringSettings
 
 PRACTICE_PREFIX = "practice-"
 
+OnCommit = Callable[[Sequence[Score], Sequence[Score], Collection[str]], None]
+
+
+def _unheard(_: Sequence[Score], __: Sequence[Score], ___: Collection[str]) -> None:
+    """For a judge that takes nothing over."""
+
 
 @dataclass(frozen=True, slots=True)
 class ConfiguredJudge:
     """`scoring` is what this judge goes by; `questions` name what is asked; `open` makes the judge that answers, its
     calls charged to a payer; `paid` is
     whether there
-    are any; `prove` raises where a cache between here and the model would mix frames up."""
+    are any; `prove` raises where a cache between here and the model would mix frames up; `on_commit` is told of scores
+    that were asked for, once they are durable, of those that were taken over from similar frames, which it stores, and
+    of the digests whose scores were taken back."""
 
     scoring: ScoringSettings
     questions: Questions
     paid: bool
     open: Callable[[Payer | None], Judge]
     prove: Callable[[Payer | None, OnCall], Awaitable[None]]
+    on_commit: OnCommit = _unheard
 
 
 def check_judge(context: Context, scoring: ScoringSettings) -> None:

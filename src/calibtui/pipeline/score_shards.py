@@ -31,14 +31,19 @@ class RunShards:
             self._write(self._waiting[:ROWS])
             del self._waiting[:ROWS]
 
-    def finish(self, hits: pa.Table) -> None:
-        """Writes the last, shorter shard, and the scores that the exact cache had (ScoreTable.cached), at no cost."""
+    def finish(self, exact: pa.Table, similar: pa.Table) -> None:
+        """Writes the last, shorter shard, then what cost nothing, in the columns of ScoreTable.cached: the scores that
+        the exact cache had, and those that were taken over from similar frames."""
         if self._waiting:
             self._write(self._waiting)
             self._waiting = []
+        self._write_hits(exact, "exact")
+        self._write_hits(similar, "similar")
+
+    def _write_hits(self, hits: pa.Table, kind: str) -> None:
         if hits.num_rows:
             path = self._free("cached")
-            write_shard(_as_hits(hits), path)
+            write_shard(_as_hits(hits, kind), path)
             self.paths.append(path)
 
     def _write(self, scores: Sequence[Score]) -> None:
@@ -51,12 +56,12 @@ class RunShards:
         return self._folder / f"{kind}-{len(list(self._folder.glob(f'{kind}-*.parquet'))):04}.parquet"
 
 
-def _as_hits(hits: pa.Table) -> pa.Table:
+def _as_hits(hits: pa.Table, kind: str) -> pa.Table:
     rows = hits.num_rows
     micros = pc.round(pc.multiply(hits["scored_at"], 1e6)).cast(pa.int64())
     return (
         hits.drop_columns(["place", "run", "cost_micro_eur", "scored_at"])
         .append_column("cost_micro_eur", pa.array(np.zeros(rows, np.int64)))
-        .append_column("cached", pa.repeat("exact", rows))
+        .append_column("cached", pa.repeat(kind, rows))
         .append_column("scored_at", micros.cast(pa.timestamp("us", "UTC")))
     )

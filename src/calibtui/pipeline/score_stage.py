@@ -15,6 +15,7 @@ from calibtui.pipeline.context import Context
 from calibtui.pipeline.judges import ConfiguredJudge, practice_note
 from calibtui.pipeline.questions import Questions, Verdicts, verdicts
 from calibtui.pipeline.score_shards import RunShards
+from calibtui.pipeline.similar_frames import note_taken_over, stored_answers, taken_over, taking_over
 
 
 def score_pool(context: Context, judge: ConfiguredJudge) -> tuple[ScoringSummary, CalibtuiError | None]:
@@ -25,15 +26,20 @@ def score_pool(context: Context, judge: ConfiguredJudge) -> tuple[ScoringSummary
     keys = questions.table()
     hits = context.store.scores.cached(keys) if context.settings.cache.exact else _none(context, keys)
     context.metrics.calls.observe_hits("exact", hits.num_rows)
-    missing = questions.unanswered(context, hits)
+    earlier = taken_over(context, questions)
+    context.metrics.calls.observe_hits("similar", earlier.num_rows)
+    missing = questions.unanswered(context, pa.concat_tables([hits, earlier]))
     shards = RunShards(context.state / "shards" / context.run)
     asked = None
     if missing:
-        asked = asyncio.run(ask(context, judge, missing, shards))
-    shards.finish(hits)
-    answered = verdicts(questions, context.store.scores.cached(keys))
+        asked = asyncio.run(ask(context, taking_over(context, judge, missing), missing, shards))
+    similar = taken_over(context, questions)
+    shards.finish(hits, similar)
+    answered = verdicts(questions, stored_answers(context, questions))
     _note(context, questions, answered)
-    summary = _summary(questions, answered, hits, asked, shards, time.monotonic() - started)
+    note_taken_over(context, questions, similar.num_rows)
+    free = (hits.num_rows, similar.num_rows)
+    summary = _summary(questions, answered, free, asked, shards, time.monotonic() - started)
     return summary, asked.outcome.error if asked else None
 
 
@@ -52,11 +58,12 @@ def _note(context: Context, questions: Questions, answered: Verdicts) -> None:
 def _summary(
     questions: Questions,
     answered: Verdicts,
-    hits: pa.Table,
+    free: tuple[int, int],
     asked: Asked | None,
     shards: RunShards,
     seconds: float,
 ) -> ScoringSummary:
+    """`free`: exact and similar hits."""
     outcome = asked.outcome if asked else None
     failed = outcome.failed if outcome else 0
     return ScoringSummary(
@@ -66,8 +73,8 @@ def _summary(
         scored=answered.scored,
         failed=failed,
         remaining=max(0, len(questions.frames) - answered.scored - failed),
-        exact_hits=hits.num_rows,
-        similar_hits=0,
+        exact_hits=free[0],
+        similar_hits=free[1],
         calls=outcome.calls if outcome else 0,
         retries=outcome.retries if outcome else 0,
         seconds=seconds,

@@ -13,6 +13,7 @@ from calibtui.store.ledger import LedgerTable
 from calibtui.store.opening import connect
 from calibtui.store.runs import RunTable
 from calibtui.store.scores import ScoreTable
+from calibtui.store.similar import SimilarTable
 from calibtui.store.spending import SpendingTable
 
 
@@ -23,6 +24,7 @@ class Store:
         self._connection = connect(state)
         self.frames = FrameTable(self._connection)
         self.scores = ScoreTable(self._connection)
+        self.similar = SimilarTable(self._connection)
         self.artifacts = ArtifactTable(self._connection)
         self.runs = RunTable(self._connection)
         self.keys = KeyTable(self._connection)
