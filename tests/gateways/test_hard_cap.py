@@ -37,20 +37,21 @@ IMAGE_TOKENS = 255
 async def all_at_once(
     proxy: tuple[str, LiteLLMKeys], model: str, payer: Payer | None
 ) -> list[Completion | CallFailure | BaseException]:
+    """Each call through a Gateway of its own, so that nothing but budgets holds any of them back."""
     address, keys = proxy
     endpoint = Front("litellm", f"{address}/v1", keys.free, {**BY_MODEL, model: model}).endpoint()
     transport = AiohttpTransport(connections=CALLS)
-    more = {"max_px": CANARY_PX, "retry": QUICK, "payer": payer, "concurrency": CALLS, "image_tokens": IMAGE_TOKENS}
-    gateway = Gateway(endpoint, chat_request(model), PRICE, transport, **more)
+    more = {"max_px": CANARY_PX, "retry": QUICK, "payer": payer, "image_tokens": IMAGE_TOKENS}
 
     async def call(number: int) -> Completion | CallFailure:
+        gateway = Gateway(endpoint, chat_request(model), PRICE, transport, **more)
         image = canary_picture(os.urandom(8))
         return await gateway.complete(image, digest=str(number), deadline_s=120, on_call=lambda _: None)
 
     try:
         return await asyncio.gather(*(call(number) for number in range(CALLS)), return_exceptions=True)
     finally:
-        await gateway.close()
+        await transport.close()
 
 
 def spent_micro_eur(books: Books) -> int:
