@@ -11,20 +11,25 @@ from calibtui.core.summary import EvaluationSummary, ModelFigures
 from calibtui.detector.detector import Detector
 from calibtui.evaluation.bootstrap import drop_in_words, paired_drop
 from calibtui.evaluation.coco import MeanAP, match, mean_ap
+from calibtui.evaluation.found_objects import objects_found
 from calibtui.pipeline.context import Context
 from calibtui.pipeline.detection_pass import DetectionPass, detect_all, layout_digest, load_pass, save_pass
 from calibtui.pipeline.evaluation_set import EvaluationSet, refuse_overlap
 from calibtui.pipeline.quantize_stage import Int8Model
+from calibtui.report.data import LostFrame
 from calibtui.store.artifacts import EvaluationRow
 
 FLOAT, INT8 = "float", "INT8"
 TIMED_FRAMES = 24
+LOST_SHOWN = 12
 
 
 def evaluate_models(
     context: Context, detector: Detector, int8: Int8Model, evaluation: EvaluationSet, report: Path
-) -> EvaluationSummary:
-    """Measures float and INT8 model on the evaluation frames. `report` is where report.html will be."""
+) -> tuple[EvaluationSummary, tuple[LostFrame, ...]]:
+    """Measures float and INT8 model on the evaluation frames; also the frames that lost most. `report` is where
+    report.html will
+    be."""
     refuse_overlap(context, evaluation, int8.calibration_digests)
     quantized = detector.with_model(int8.path, simulate=int8.simulate, precise=int8.precise)
     passes = _passes(context, evaluation, {FLOAT: (detector, ""), INT8: (quantized, int8.arithmetic)})
@@ -33,7 +38,7 @@ def evaluate_models(
     matches = {name: match(done.detections, truths, len(evaluation.classes)) for name, done in passes.items()}
     settings = context.evaluation_settings()
     drop = paired_drop(matches[FLOAT], matches[INT8], seed=settings.seed, replicates=settings.replicates)
-    return EvaluationSummary(
+    summary = EvaluationSummary(
         frames=len(evaluation.frames),
         reference=_figures(mean_ap(matches[FLOAT]), evaluation.classes, detector.path, passes[FLOAT]),
         int8=_figures(mean_ap(matches[INT8]), evaluation.classes, int8.path, passes[INT8]),
@@ -43,6 +48,18 @@ def evaluate_models(
         verdict=drop_in_words(drop),
         report=str(report),
     )
+    return summary, _lost(evaluation, passes)
+
+
+def _lost(evaluation: EvaluationSet, passes: Mapping[str, DetectionPass]) -> tuple[LostFrame, ...]:
+    """The frames where INT8 finds the fewest of the objects that float finds, worst first."""
+    rows = []
+    for place, frame in enumerate(evaluation.frames):
+        by_float, by_int8 = (objects_found(passes[name].detections[place], frame.truth) for name in (FLOAT, INT8))
+        if by_int8 < by_float:
+            said = f"INT8 finds {by_int8} of {len(frame.truth)} objects, float {by_float}"
+            rows.append((by_int8 - by_float, frame.uri, LostFrame(frame.uri, frame.path, said)))
+    return tuple(lost for *_, lost in sorted(rows, key=lambda row: row[:2])[:LOST_SHOWN])
 
 
 def _passes(

@@ -80,9 +80,9 @@ class StageRunner:
         detector = self._open_detector()
         int8 = self._int8 or int8_of(self._context, detector, self._calibration_set())
         path = report_path(self._context, int8)
-        evaluation = evaluate_models(self._context, detector, int8, self._evaluation_set(), path)
+        evaluation, lost = evaluate_models(self._context, detector, int8, self._evaluation_set(), path)
         self.summary = replace(self.summary, evaluation=evaluation, notes=tuple(self._context.notes))
-        write_report(self._context, self.summary, int8, self._calibration_set(), path)
+        write_report(self._context, self.summary, int8, self._calibration_set(), path, lost)
         self._check_target(evaluation)
 
     def _indexed(self) -> None:
