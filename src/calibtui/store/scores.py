@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import asdict
 
+import duckdb
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
 from calibtui.core.scores import CallRecord, FailedScore, Score, ScoreKey
-from calibtui.store.table import Table, bulk
+from calibtui.store.table import Table, append, ignore_known
 
 _KEY = {
     "payload_digest": pa.string(),
@@ -51,16 +52,20 @@ class ScoreTable(Table):
         calls: Sequence[CallRecord] = (),
     ) -> None:
         """One transaction for all of them. A replay of scores and calls that are there already changes nothing."""
-        with self._transaction() as cursor:
-            if scores:
-                rows = pa.Table.from_pylist([_score_row(key, score, run) for key, score in scores], schema=_SCORE)
-                bulk(cursor, "INSERT OR IGNORE INTO scores BY NAME SELECT * FROM incoming", rows)
-            if failures:
-                rows = pa.Table.from_pylist([_failure_row(key, failed, run) for key, failed in failures])
-                bulk(cursor, "INSERT INTO failures BY NAME SELECT * FROM incoming", rows)
-            if calls:
-                rows = pa.Table.from_pylist([{**asdict(call), "run": run} for call in calls])
-                bulk(cursor, "INSERT OR IGNORE INTO calls BY NAME SELECT * FROM incoming", rows)
+        score_rows = [_score_row(key, score, run) for key, score in scores]
+        failure_rows = [_failure_row(key, failed, run) for key, failed in failures]
+        call_rows = [_call_row(call, run) for call in calls]
+        try:
+            with self._transaction() as cursor:
+                append(cursor, "scores", score_rows)
+                append(cursor, "failures", failure_rows)
+                append(cursor, "calls", call_rows)
+        except duckdb.ConstraintException:
+            # An appender, half the price of an insert, can't pass over rows that are there already.
+            with self._transaction() as cursor:
+                ignore_known(cursor, "scores", score_rows, _SCORE)
+                append(cursor, "failures", failure_rows)
+                ignore_known(cursor, "calls", call_rows)
 
     def cached(self, keys: pa.Table) -> pa.Table:
         """Scores for the keys that have one, in the order of their `place`.
@@ -106,6 +111,22 @@ class ScoreTable(Table):
             removed = cursor.execute(f"DELETE FROM scores WHERE {where}", {"model": model}).fetchone()
             return int(removed[0]) if removed else 0
 
+    def newest_pass(self, prompt_digest: str, model: str, parameters_digest: str) -> int:
+        """The highest pass that any frame has been asked in under that prompt, model and parameters; 0 for none."""
+        sql = (
+            "SELECT coalesce(max(pass), 0) FROM scores WHERE prompt_digest = ? AND model = ? AND parameters_digest = ?"
+        )
+        return int(self._rows(sql, [prompt_digest, model, parameters_digest])[0][0])
+
+    def answered_before(self, run: str) -> set[str]:
+        """Digests of frames that this run got a completion for which an earlier run already had: a stored answer."""
+        sql = """
+            SELECT DISTINCT now.digest
+            FROM calls AS now JOIN calls AS before USING (completion_id, digest, requested_model)
+            WHERE now.run = ? AND before.run <> now.run AND completion_id <> '' AND now.status = 'ok'
+        """
+        return {digest for (digest,) in self._rows(sql, [run])}
+
     def difficulties(self, prompt: str | None, models: Sequence[str]) -> NDArray[np.float64]:
         """(N,) difficulties that these models gave under that prompt, one a frame and pass."""
         answered = pa.table({"answered_model": pa.array(list(models), pa.string())})
@@ -124,18 +145,32 @@ class ScoreTable(Table):
 
 
 def _score_row(key: ScoreKey, score: Score, run: str) -> dict[str, object]:
-    named = {**asdict(score), "reasons": list(score.reasons)}
-    stored = {name: named[name] for name in _SCORE.names if name in named and name not in _KEY}
     return {
-        **stored,
         "payload_digest": key.payload_digest,
         "prompt_digest": key.prompt_digest,
         "model": key.model,
         "parameters_digest": key.parameters_digest,
         "pass": key.pass_number,
+        "frame_uri": score.frame_uri,
+        "digest": score.digest,
+        "difficulty": score.difficulty,
+        "reasons": list(score.reasons),
+        "prompt": score.prompt,
+        "answered_model": score.answered_model,
+        "provider": score.provider,
+        "input_tokens": score.input_tokens,
+        "output_tokens": score.output_tokens,
+        "cost_micro_eur": score.cost_micro_eur,
+        "budget_node": score.budget_node,
+        "latency_ms": score.latency_ms,
+        "scored_at": score.scored_at,
         "run": run,
     }
 
 
 def _failure_row(key: ScoreKey, failed: FailedScore, run: str) -> dict[str, object]:
     return {**asdict(failed), "prompt_digest": key.prompt_digest, "model": key.model, "run": run}
+
+
+def _call_row(call: CallRecord, run: str) -> dict[str, object]:
+    return {**{name: getattr(call, name) for name in CallRecord.__slots__}, "run": run}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import duckdb
@@ -58,6 +58,25 @@ def bulk(cursor: duckdb.DuckDBPyConnection, sql: str, rows: pa.Table) -> None:
     cursor.register("incoming", rows)
     cursor.execute(sql)
     cursor.unregister("incoming")
+
+
+def append(cursor: duckdb.DuckDBPyConnection, table: str, rows: Sequence[Mapping[str, object]]) -> None:
+    """Adds rows, all of the same columns. Raises duckdb.ConstraintException for one that is there already."""
+    if rows:
+        with cursor.appender(table, columns=list(rows[0])) as appender:
+            appender.append_rows([list(row.values()) for row in rows])
+
+
+def ignore_known(
+    cursor: duckdb.DuckDBPyConnection,
+    table: str,
+    rows: Sequence[Mapping[str, object]],
+    schema: pa.Schema | None = None,
+) -> None:
+    """Adds the rows whose primary key is new."""
+    if rows:
+        incoming = pa.Table.from_pylist([dict(row) for row in rows], schema=schema)
+        bulk(cursor, f"INSERT OR IGNORE INTO {table} BY NAME SELECT * FROM incoming", incoming)
 
 
 @contextlib.contextmanager
