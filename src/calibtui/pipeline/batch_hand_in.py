@@ -107,14 +107,16 @@ async def _fill(
         asked = dict(zip(lines, chunk, strict=True))
         sendable = {custom_id: line for custom_id, line in lines.items() if isinstance(line, bytes)}
         held, done.refused = await _held(desk, batch, {custom_id: asked[custom_id] for custom_id in sendable})
-        left: list[str] = [custom_id for custom_id in sendable if custom_id not in held]
+        left = [custom_id for custom_id in sendable if custom_id not in held]
+        full = False
         for custom_id, hold in held.items():
-            if not left and file.takes(sendable[custom_id]):
-                file.add(sendable[custom_id])
-                desk.holds[custom_id], frames[custom_id] = hold, asked[custom_id]
-            else:
+            full = full or not file.takes(sendable[custom_id])
+            if full:
                 desk.ledger.release(hold)
                 left.append(custom_id)
+            else:
+                file.add(sendable[custom_id])
+                desk.holds[custom_id], frames[custom_id] = hold, asked[custom_id]
         if left:
             await asyncio.to_thread(desk.context.store.batches.remove, left)
             staying = set(left)

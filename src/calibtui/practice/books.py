@@ -14,6 +14,7 @@ class Books:
         self.answered = 0
         self.input_tokens = 0
         self.output_tokens = 0
+        self.batches = 0
         self.refused: Counter[int] = Counter()
         self.images: Counter[str] = Counter()
 
@@ -35,6 +36,7 @@ class Books:
             "practice": True,
             "requests": self.requests,
             "answered": self.answered,
+            "batches": self.batches,
             "refused": {str(status): count for status, count in sorted(self.refused.items())},
             "input_tokens": self.input_tokens,
             "output_tokens": self.output_tokens,

@@ -12,7 +12,7 @@ class PracticeOptions:
     """`port` 0 is any free one. Of all requests, a seeded share `fail_rate` gets a 500 and `garbage_rate` a reply in
     bad shape; above `rate_limit` requests/s (0: no limit) they get a 429 with Retry-After. `key_env`: the environment
     variable with the key that every request must bear, None for no key. `until_stdin_closes`: end when the parent
-    does.
+    does. A batch is answered after `batch_delay_ms`, but for a seeded share `batch_expire_rate` of its requests.
     """
 
     port: int = 0
@@ -23,11 +23,14 @@ class PracticeOptions:
     seed: int = 0
     key_env: str | None = None
     until_stdin_closes: bool = False
+    batch_delay_ms: float = 0.0
+    batch_expire_rate: float = 0.0
 
     def arguments(self) -> list[str]:
         """The command line that makes these options."""
         words = [f"--port={self.port}", f"--latency-ms={self.latency_ms}", f"--fail-rate={self.fail_rate}"]
         words += [f"--garbage-rate={self.garbage_rate}", f"--rate-limit={self.rate_limit}", f"--seed={self.seed}"]
+        words += [f"--batch-delay-ms={self.batch_delay_ms}", f"--batch-expire-rate={self.batch_expire_rate}"]
         words += [f"--key={self.key_env}"] if self.key_env else []
         words += ["--until-stdin-closes"] if self.until_stdin_closes else []
         return words
@@ -41,6 +44,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--garbage-rate", type=_within(float, 0, 1), default=0.0, help="share of badly shaped replies")
     parser.add_argument("--rate-limit", type=_within(float, 0, 1e9), default=0.0, help="requests/s, 429 above; 0: none")
     parser.add_argument("--seed", type=int, default=0, help="which requests fail")
+    parser.add_argument(
+        "--batch-delay-ms", type=_within(float, 0, 86_400_000), default=0.0, help="time until a batch is answered, ms"
+    )
+    parser.add_argument(
+        "--batch-expire-rate", type=_within(float, 0, 1), default=0.0, help="share of a batch's requests that expire"
+    )
     parser.add_argument("--key", dest="key_env", metavar="ENV", help="variable with the key that requests must bear")
     parser.add_argument("--until-stdin-closes", action="store_true", help="end when standard input does")
 

@@ -1,4 +1,4 @@
-"""The practice judge as an HTTP server on loopback: POST /v1/chat/completions, GET /v1/models, GET /books."""
+"""The practice judge as an HTTP server on loopback: chat completions, live and in batches, models, and GET /books."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from aiohttp import web
 
 from calibtui.core.errors import ConfigurationError
 from calibtui.gateway.prices import tile_tokens
+from calibtui.practice.batches import BatchDesk
 from calibtui.practice.books import Books
 from calibtui.practice.measures import PictureError, measure
 from calibtui.practice.options import PracticeOptions
@@ -51,6 +52,7 @@ class PracticeServer:
         self._limit = RateLimit(options.rate_limit)
         self._measured = lru_cache(_REMEMBERED)(_measured)
         self._threads = ThreadPoolExecutor(1, "measure")
+        self._batches = BatchDesk(options, self.books, self._answer, self._admitted)
         self._runner = web.AppRunner(self._app(), access_log=None, shutdown_timeout=1.0)
         self._port = 0
 
@@ -70,6 +72,7 @@ class PracticeServer:
         self._port = self._runner.addresses[0][1]
 
     async def close(self) -> None:
+        self._batches.close()
         await self._runner.cleanup()
         self._threads.shutdown(wait=False, cancel_futures=True)
 
@@ -77,6 +80,7 @@ class PracticeServer:
         app = web.Application(client_max_size=MAX_BODY_BYTES)
         app.router.add_post("/v1/chat/completions", self._complete)
         app.router.add_get("/v1/models", self._models)
+        self._batches.add_routes(app)
         app.router.add_get("/books", self._show_books)
         return app
 
@@ -100,13 +104,8 @@ class PracticeServer:
             return self._refuse(
                 429, "Rate limit reached.", "rate_limit_error", code="rate_limit_exceeded", headers=told
             )
-        try:
-            asked = read_request(body, MODEL)
-        except BadRequestError as error:
-            if error.param == "model":
-                return self._refuse(404, str(error), "invalid_request_error", "model", code="model_not_found")
-            return self._refuse(400, str(error), "invalid_request_error", error.param)
-        return await self._judge(asked)
+        status, answer = await self._answer(body, self.options.latency_ms / 1000)
+        return web.json_response(answer, status=status)
 
     def _admitted(self, request: web.Request) -> bool:
         if self._key is None:
@@ -114,22 +113,29 @@ class PracticeServer:
         given = request.headers.get("Authorization", "").encode("utf-8", "surrogateescape")
         return hmac.compare_digest(given, b"Bearer " + self._key)
 
-    async def _judge(self, asked: ChatAsked) -> web.Response:
+    async def _answer(self, body: bytes, wait_s: float = 0.0) -> tuple[int, dict[str, Any]]:
+        """Status and body for the body of a chat request."""
+        try:
+            asked = read_request(body, MODEL)
+        except BadRequestError as error:
+            if error.param == "model":
+                return self._error(404, str(error), "invalid_request_error", "model", code="model_not_found")
+            return self._error(400, str(error), "invalid_request_error", error.param)
         digest = hashlib.sha256(asked.image).hexdigest()
         nth = self.books.asked(digest)
-        if self.options.latency_ms > 0:
-            await asyncio.sleep(self.options.latency_ms / 1000)
+        if wait_s > 0:
+            await asyncio.sleep(wait_s)
         if share(self.options.seed, "fail", digest, nth) < self.options.fail_rate:
-            return self._refuse(500, "Failing on purpose (--fail-rate).", "server_error")
+            return self._error(500, "Failing on purpose (--fail-rate).", "server_error")
         try:
             loop = asyncio.get_running_loop()
             measured = await loop.run_in_executor(self._threads, self._measured, asked.image)
         except PictureError as error:
-            return self._refuse(400, str(error), "invalid_request_error", "image_url")
+            return self._error(400, str(error), "invalid_request_error", "image_url")
         text = self._text(measured, digest, nth)
         usage = _usage(asked, measured, text)
         self.books.answer(usage["prompt_tokens"], usage["completion_tokens"])
-        return web.json_response(_completion(f"practice-{digest[:12]}-{nth}", text, usage))
+        return 200, _completion(f"practice-{digest[:12]}-{nth}", text, usage)
 
     def _text(self, measured: Measured, digest: str, nth: int) -> str:
         text = json.dumps({"difficulty": measured.difficulty, "reasons": list(measured.reasons)})
@@ -143,14 +149,18 @@ class PracticeServer:
         status: int,
         message: str,
         kind: str,
-        param: str | None = None,
         *,
         code: str | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> web.Response:
+        _, body = self._error(status, message, kind, code=code)
+        return web.json_response(body, status=status, headers=headers)
+
+    def _error(
+        self, status: int, message: str, kind: str, param: str | None = None, *, code: str | None = None
+    ) -> tuple[int, dict[str, Any]]:
         self.books.refuse(status)
-        error = {"message": message, "type": kind, "param": param, "code": code}
-        return web.json_response({"error": error}, status=status, headers=headers)
+        return status, {"error": {"message": message, "type": kind, "param": param, "code": code}}
 
 
 async def serve(options: PracticeOptions) -> PracticeServer:
