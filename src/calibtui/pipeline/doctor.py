@@ -12,7 +12,8 @@ from typing import Literal
 
 from calibtui.core.errors import CalibtuiError
 from calibtui.detector.detector import Detector
-from calibtui.gateway.endpoint import resolve_endpoint, serving_provider
+from calibtui.gateway.announced_budgets import announced_budgets
+from calibtui.gateway.endpoint import resolve_endpoint, serving_chain
 from calibtui.gateway.prices import price_of
 from calibtui.pool.sources import find_candidates
 from calibtui.quantization.cpu import cpu_features
@@ -44,7 +45,7 @@ def examine(directory: Path) -> list[Check]:
     checks = [*_machine(settings.root), Check("ok", "settings", str(settings.file))]
     for what, look in (("store", _store), ("pool", _pool), ("model", _model), ("target", _target), ("judge", _judge)):
         checks += _looked(what, look, settings)
-    return checks
+    return [*checks, *_gateway_budgets(settings)]
 
 
 def _looked(what: str, look: Callable[[Settings], Iterator[str]], settings: Settings) -> list[Check]:
@@ -113,8 +114,20 @@ def _judge(settings: Settings) -> Iterator[str]:
     if scoring.judge == "detector":
         yield "the detector itself: no key, no network"
         return
-    provider = serving_provider(scoring, settings.providers)
-    price_of(settings.providers, provider.name, scoring.model or "")
-    endpoint = resolve_endpoint(provider, os.environ)
     prompt = load_prompt(settings.root, scoring.prompt)
-    yield f"{scoring.model} by {provider.name}, {len(endpoint.keys)} keys, prompt {prompt.label}"
+    for serving in serving_chain(scoring, settings.providers):
+        price_of(settings.providers, serving.provider.name, serving.model)
+        keys = len(resolve_endpoint(serving.provider, os.environ).keys)
+        yield f"{serving.model} by {serving.provider.name}, {keys} keys, prompt {prompt.label}"
+
+
+def _gateway_budgets(settings: Settings) -> Iterator[Check]:
+    """What gateways on the way announce of budgets, and whether they hold to it."""
+    try:
+        if settings.scoring.judge == "vlm":
+            for serving in serving_chain(settings.scoring, settings.providers):
+                endpoint = resolve_endpoint(serving.provider, os.environ)
+                for budget in announced_budgets(endpoint, serving.model):
+                    yield Check("ok" if budget.enforced else "warning", "gateway", str(budget))
+    except CalibtuiError:
+        return  # the judge's own check says it

@@ -12,7 +12,7 @@ from calibtui.detector.detector import Detector
 from calibtui.gateway.batch.apis import check_batches
 from calibtui.gateway.charging import Payer
 from calibtui.gateway.completion import OnCall
-from calibtui.gateway.endpoint import resolve_endpoint, serving_provider
+from calibtui.gateway.endpoint import resolve_endpoint, serving_chain
 from calibtui.gateway.prices import price_of
 from calibtui.pipeline.context import Context
 from calibtui.pipeline.money import node_charged
@@ -59,11 +59,11 @@ def check_judge(context: Context, scoring: ScoringSettings) -> None:
     if scoring.judge == "detector":
         context.model_settings()
         return
-    provider = serving_provider(scoring, context.settings.providers)
-    price_of(context.settings.providers, provider.name, scoring.model or "")
-    resolve_endpoint(provider, os.environ)
+    for serving in serving_chain(scoring, context.settings.providers):
+        price_of(context.settings.providers, serving.provider.name, serving.model)
+        resolve_endpoint(serving.provider, os.environ)
     if scoring.mode == "batch":
-        check_batches(provider)
+        check_batches(serving_chain(scoring, context.settings.providers)[0].provider)
     load_prompt(context.root, scoring.prompt)
     node_charged(context.store, context.settings)
 

@@ -43,6 +43,8 @@ async def prove_caches(
 
 def _opener(target: Target, payer: Payer | None) -> OpenGateway:
     def opened(endpoint: Endpoint, request: ChatRequest, transport: Transport) -> Gateway:
-        return Gateway(endpoint, request, target.price, transport, max_px=CANARY_PX, payer=payer)
+        return Gateway(
+            endpoint, request, target.price, transport, max_px=CANARY_PX, payer=payer, image_tokens=target.image_tokens
+        )
 
     return opened
