@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
@@ -50,3 +52,67 @@ def start() -> Callable[..., subprocess.Popen[str]]:
         return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
     return run
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A question as it arrived: the model, the whole body, and how often just this body has come before."""
+
+    model: str
+    body: bytes
+    before: int
+
+
+class ScriptedJudge(ThreadingHTTPServer):
+    """A judge that says what its script says, of pictures that it doesn't look at. `says`: a question to a difficulty
+    of 0 to 100; `completion`: a question and its number to the completion's id."""
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _ScriptedAnswer)
+        self.url = f"http://127.0.0.1:{self.server_address[1]}/v1"
+        self.says: Callable[[Asked], float] = lambda asked: 20
+        self.completion: Callable[[Asked, int], str] = lambda asked, number: f"chatcmpl-{number}"
+        self._lock = threading.Lock()
+        self._seen: dict[bytes, int] = {}
+        self.answers = 0
+
+    def answer(self, body: bytes) -> dict[str, Any]:
+        with self._lock:
+            self.answers += 1
+            number, before = self.answers, self._seen.get(body, 0)
+            self._seen[body] = before + 1
+        asked = Asked(json.loads(body)["model"], body, before)
+        content = json.dumps({"difficulty": self.says(asked), "reasons": ["scripted"]})
+        return {
+            "id": self.completion(asked, number),
+            "model": asked.model,
+            "choices": [{"message": {"role": "assistant", "content": content}, "finish_reason": "stop"}],
+            "usage": {"prompt_tokens": 900, "completion_tokens": 20},
+        }
+
+
+class _ScriptedAnswer(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server: ScriptedJudge
+
+    def do_POST(self) -> None:
+        body = json.dumps(self.server.answer(self.rfile.read(int(self.headers["Content-Length"])))).encode()
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        """Quiet."""
+
+
+@pytest.fixture
+def scripted_judge() -> Iterator[ScriptedJudge]:
+    server = ScriptedJudge()
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield server
+    server.shutdown()
+    server.server_close()

@@ -4,9 +4,7 @@ more than that: a picture with a defect of its own is asked about."""
 from __future__ import annotations
 
 import json
-import threading
-from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Callable
 from pathlib import Path
 
 import pyarrow as pa
@@ -179,49 +177,6 @@ def test_a_stricter_threshold_asks_what_it_would_not_have_taken_over(workspace, 
     assert strict["calls"] == taken
 
 
-class _Moody(ThreadingHTTPServer):
-    """A judge that says `says` of every picture, and calls each answer by a number of its own."""
-
-    daemon_threads = True
-    says = 20
-    answers = 0
-
-
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    server: _Moody
-
-    def do_POST(self) -> None:
-        self.rfile.read(int(self.headers["Content-Length"]))
-        self.server.answers += 1
-        content = json.dumps({"difficulty": self.server.says, "reasons": ["moody"]})
-        reply = {
-            "id": f"chatcmpl-{self.server.answers}",
-            "model": "practice-vlm-1",
-            "choices": [{"message": {"role": "assistant", "content": content}, "finish_reason": "stop"}],
-            "usage": {"prompt_tokens": 900, "completion_tokens": 20},
-        }
-        body = json.dumps(reply).encode()
-        self.send_response(200)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_: object) -> None:
-        """Quiet."""
-
-
-@pytest.fixture
-def moody() -> Iterator[_Moody]:
-    server = _Moody(("127.0.0.1", 0), _Handler)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield server
-    server.shutdown()
-    server.server_close()
-
-
 def _copy_where(path: Path, name: str, wanted: Callable[[str], bool]) -> None:
     """The same picture in a file of another digest, with a comment that makes the digest one that is wanted."""
     original = path.read_bytes()
@@ -236,12 +191,12 @@ def _copy_where(path: Path, name: str, wanted: Callable[[str], bool]) -> None:
 
 
 @pytest.mark.parametrize(("says", "off"), [(90, True), (25, False)])
-def test_audits_that_find_hits_false_switch_the_layer_off(make_workspace, moody, calibtui, says, off):
+def test_audits_that_find_hits_false_switch_the_layer_off(make_workspace, scripted_judge, calibtui, says, off):
     """Two hits in the audit's sample are asked for: if the judge now disagrees, nothing more is taken over, also in
     later runs; if it agrees, their answers are real scores and the layer stays on."""
-    root = _on(make_workspace(pool=3, url=f"http://127.0.0.1:{moody.server_address[1]}/v1"))
+    root = _on(make_workspace(pool=3, url=scripted_judge.url))
     assert calibtui("score", "--json", root).json["scoring"]["calls"] == 3
-    moody.says = says
+    scripted_judge.says = lambda asked: says
     for path in _frames(root)[:2]:
         source = file_digest(path)
         _copy_where(path, "audited", lambda digest, source=source: is_audited(digest, source))

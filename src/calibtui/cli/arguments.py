@@ -65,6 +65,12 @@ def _launch(parser: argparse.ArgumentParser) -> None:
     which.add_argument("--until", choices=STAGES, help="the stages up to this one")
 
 
+def _stability(parser: argparse.ArgumentParser) -> None:
+    _headless(parser)
+    parser.add_argument("--sample", type=int, default=64, metavar="N", help="frames to ask again (default: 64)")
+    parser.add_argument("--model", metavar="OTHER", help="ask this model instead, and map its scores onto ours")
+
+
 def _demo(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "dir", nargs="?", default="calibtui-demo", metavar="DIR", help="where to put it (default: %(default)s)"
@@ -112,6 +118,7 @@ _COMMANDS = {
     "select": ("choose the calibration set, headless", _headless),
     "quantize": ("make the INT8 model, headless", _headless),
     "evaluate": ("compare the mAP of both models, headless", _headless),
+    "stability": ("ask a sample of scored frames again: how much of the order comes back", _stability),
     "budget": ("budgets, who spent what, the audit trail; change a cap; reconcile", _budget),
     "keys": ("hand out, list and revoke keys that charge a budget node", _keys),
     "status": ("what the workspace holds and what ran last", _information),

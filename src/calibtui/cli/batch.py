@@ -36,7 +36,7 @@ def run_workspace(settings: Settings, stages: Sequence[str], arguments: argparse
     """Runs the stages, shows what came of them, and returns the exit code."""
     stop = StopFlag()
     command = " ".join(word for word in (arguments.command, *stages))
-    with _stopped_by_signals(stop), shown_progress() as on_progress:
+    with stopped_by_signals(stop), shown_progress() as on_progress:
         outcome = run_stages(
             settings, stages, command=command, on_progress=on_progress, stop=stop, confirmed=arguments.yes
         )
@@ -81,7 +81,7 @@ def _stages(arguments: argparse.Namespace) -> tuple[str, ...]:
 
 
 @contextmanager
-def _stopped_by_signals(stop: StopFlag) -> Iterator[None]:
+def stopped_by_signals(stop: StopFlag) -> Iterator[None]:
     """The first ctrl+c or TERM asks the work to stop at its next safe point; the second one ends it at once."""
 
     def on_signal(number: int, _: FrameType | None) -> None:

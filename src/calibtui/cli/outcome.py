@@ -23,6 +23,7 @@ _MODULES = {
     "select": "calibtui.cli.batch",
     "quantize": "calibtui.cli.batch",
     "evaluate": "calibtui.cli.batch",
+    "stability": "calibtui.cli.stability",
     "budget": "calibtui.cli.budget",
     "keys": "calibtui.cli.keys",
     "status": "calibtui.cli.status",

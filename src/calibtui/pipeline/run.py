@@ -40,7 +40,7 @@ def run_stages(
 ) -> Outcome:
     """Runs `stages` in the order of the pipeline. Only an unforeseen exception leaves this function as one."""
     started = time.time()
-    run = f"{time.strftime('%Y%m%d-%H%M%S', time.gmtime(started))}-{secrets.token_hex(2)}"
+    run = run_name(started)
     summary = RunSummary(str(settings.root), run)
     metrics = Metrics()
     try:
@@ -58,6 +58,11 @@ def run_stages(
             return outcome
     except CalibtuiError as error:
         return Outcome(summary, error)
+
+
+def run_name(started: float) -> str:
+    """A new run's name, by when it started (UTC seconds since the epoch) and by chance."""
+    return f"{time.strftime('%Y%m%d-%H%M%S', time.gmtime(started))}-{secrets.token_hex(2)}"
 
 
 def _watched(context: Context, stages: Sequence[str], summary: RunSummary) -> Outcome:

@@ -64,6 +64,9 @@ def taking_over(context: Context, judge: ConfiguredJudge, missing: Sequence[Fram
     threshold = threshold_of(context, judge.questions)
     if threshold is None or not missing:
         return judge
+    if judge.scoring.mode == "batch":
+        context.note('With [scoring] mode = "batch" no further scores are taken over from similar frames.')
+        return judge
     try:
         similar = SimilarFrames(context, judge, missing, threshold)
     except (CalibtuiError, ValueError) as error:
