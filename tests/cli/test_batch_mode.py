@@ -65,7 +65,7 @@ def difficulties(root) -> dict[str, float]:
 
 
 def test_killed_while_it_waits_the_next_run_fetches_the_same_batch(make_workspace, start, calibtui):
-    with practice_server(PracticeOptions(batch_delay_ms=4000)) as url:
+    with practice_server(PracticeOptions(batch_delay_ms=2500)) as url:
         root = make_workspace(pool=FRAMES, document=capped(10), url=url)
         process = start("score", "--json", root)
         handed_in_then(process, url, signal.SIGKILL)
@@ -87,7 +87,7 @@ def handed_in_then(process, url: str, number: int) -> tuple[str, str]:
 
 
 def test_interrupted_it_leaves_the_batch_out_and_says_so(make_workspace, start, calibtui):
-    with practice_server(PracticeOptions(batch_delay_ms=4000)) as url:
+    with practice_server(PracticeOptions(batch_delay_ms=2500)) as url:
         root = make_workspace(pool=FRAMES, document=capped(10), url=url)
         process = start("score", "--json", root)
         out, err = handed_in_then(process, url, signal.SIGINT)
@@ -100,7 +100,7 @@ def test_interrupted_it_leaves_the_batch_out_and_says_so(make_workspace, start, 
 
 
 def test_a_batch_whose_id_was_lost_with_the_process_is_found_by_our_mark(make_workspace, start, calibtui):
-    with practice_server(PracticeOptions(batch_delay_ms=4000)) as url:
+    with practice_server(PracticeOptions(batch_delay_ms=2500)) as url:
         root = make_workspace(pool=FRAMES, document=capped(10), url=url)
         handed_in_then(start("score", "--json", root), url, signal.SIGKILL)
         with Store(root / ".calibtui") as store:
@@ -173,16 +173,25 @@ def test_expired_and_failed_requests_cost_nothing_and_are_asked_again_next_time(
 
 def test_under_a_cap_that_is_too_small_it_hands_in_what_fits_and_stops_with_3(make_workspace, calibtui):
     with practice_server(PracticeOptions()) as url:
-        root = make_workspace(pool=FRAMES, document=capped(0.02), url=url)
+        root = make_workspace(pool=FRAMES, document=capped(0.008), url=url)
         ran = calibtui("score", "--json", "--yes", root)
         scoring = ran.json["scoring"]
         assert (ran.code, scoring["stopped_by"]) == (3, "budget"), ran.err
         assert 0 < scoring["scored"] < FRAMES, ran.err
         assert scoring["remaining"] == FRAMES - scoring["scored"]
-        assert charged(url) <= 20_000, "the judge's own books stay under the cap"
+        assert charged(url) <= 8_000, "the judge's own books stay under the cap"
         assert scoring["held_eur"] == 0 and unsettled(root) == 0
         calibtui("budget", root, "set", "team", "10")
         assert calibtui("score", "--json", root).json["scoring"]["scored"] == FRAMES
+
+
+def test_a_cap_that_bears_the_cost_but_not_every_worst_case_is_used_in_several_batches(make_workspace, calibtui):
+    with practice_server(PracticeOptions()) as url:
+        root = make_workspace(pool=FRAMES, document=capped(0.02), url=url)
+        scoring = calibtui("score", "--json", root).json["scoring"]
+        assert (scoring["scored"], scoring["stopped_by"]) == (FRAMES, None)
+        assert read_books(url)["batches"] > 2
+        assert charged(url) <= 20_000
 
 
 def test_two_passes_are_two_requests_of_one_frame(make_workspace, calibtui):
