@@ -4,6 +4,8 @@ more than that: a picture with a defect of its own is asked about."""
 from __future__ import annotations
 
 import json
+import os
+import pwd
 from collections.abc import Callable
 from pathlib import Path
 
@@ -164,7 +166,8 @@ def test_scores_of_another_payload_are_not_taken_over(workspace, calibtui):
     assert scoring["calls"] >= POOL
     rows = {row["digest"]: row for row in _shards(scoring).to_pylist()}
     for copy, original in _origins(workspace).items():
-        assert rows[copy]["scored_at"] == rows[original]["scored_at"]
+        apart = rows[copy]["scored_at"] - rows[original]["scored_at"]
+        assert abs(apart.total_seconds()) < 1e-4, "of the same answer"
 
 
 def test_a_stricter_threshold_asks_what_it_would_not_have_taken_over(workspace, calibtui):
@@ -175,6 +178,27 @@ def test_a_stricter_threshold_asks_what_it_would_not_have_taken_over(workspace, 
     strict = calibtui("score", "--json", "--set", "cache.similar.threshold=1.0", workspace).json["scoring"]
     assert strict["cache_hits"]["similar"] == 0
     assert strict["calls"] == taken
+
+
+def test_a_look_up_that_fails_is_a_question_more_and_no_error(workspace, calibtui):
+    calibtui("score", "--json", workspace)
+    with Store(workspace / ".calibtui") as store, store.similar._transaction() as cursor:
+        cursor.execute("UPDATE signatures SET signature = 'damaged'::BLOB")
+    _encoded_again(workspace)
+    result = calibtui("score", "--json", workspace)
+    assert result.code == 0, result.err
+    assert (result.json["scoring"]["calls"], result.json["scoring"]["cache_hits"]["similar"]) == (POOL, 0)
+
+
+def test_a_budget_and_its_forecast_see_only_what_is_asked(workspace, calibtui):
+    calibtui("score", "--json", workspace)
+    _encoded_again(workspace)
+    with (workspace / "calibtui.toml").open("a") as file:
+        user = pwd.getpwuid(os.getuid()).pw_name
+        file.write(f'[budgets]\nteam = {{ eur = 0.000001, user = "{user}" }}\n')
+    result = calibtui("score", "--json", workspace)
+    assert result.code == 0, result.err
+    assert result.json["scoring"]["scored"] == 2 * POOL
 
 
 def _copy_where(path: Path, name: str, wanted: Callable[[str], bool]) -> None:

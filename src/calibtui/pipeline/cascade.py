@@ -89,7 +89,7 @@ def _overridden(scoring: ScoringSettings, stage: StageSettings) -> ScoringSettin
 
 
 def _answered(context: Context, questions: Questions) -> Verdicts:
-    return verdicts(questions, stored_answers(context, questions))
+    return verdicts(questions, stored_answers(context, questions, questions.table()))
 
 
 def _reaching(context: Context, stage: int, frames: Sequence[FrameRow], answered: Verdicts) -> list[FrameRow]:

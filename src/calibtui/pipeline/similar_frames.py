@@ -44,18 +44,18 @@ def threshold_of(context: Context, questions: Questions) -> float | None:
     return cache.similar.threshold if on and cache.similar is not None else None
 
 
-def taken_over(context: Context, questions: Questions) -> pa.Table:
-    """What frames have from others, as ScoreTable.cached gives it; empty where the layer is off."""
+def taken_over(context: Context, questions: Questions, keys: pa.Table) -> pa.Table:
+    """What frames have from others, as ScoreTable.cached gives it; empty where the layer is off. `keys`: the table of
+    the questions."""
     threshold = threshold_of(context, questions)
-    keys = questions.table()
     if threshold is None:
         return context.store.scores.cached(keys.slice(0, 0))
     return context.store.similar.taken_over(keys, threshold)
 
 
-def stored_answers(context: Context, questions: Questions) -> pa.Table:
-    """Every answer that the questions have: real ones, and those taken over."""
-    return pa.concat_tables([context.store.scores.cached(questions.table()), taken_over(context, questions)])
+def stored_answers(context: Context, questions: Questions, keys: pa.Table) -> pa.Table:
+    """Every answer that the questions have: real ones, and those taken over. `keys`: the table of the questions."""
+    return pa.concat_tables([context.store.scores.cached(keys), taken_over(context, questions, keys)])
 
 
 def taking_over(context: Context, judge: ConfiguredJudge, missing: Sequence[FrameToScore]) -> ConfiguredJudge:
