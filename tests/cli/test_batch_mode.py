@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import json
+import random
 import signal
 import time
 
@@ -181,7 +182,7 @@ def test_under_a_cap_that_is_too_small_it_hands_in_what_fits_and_stops_with_3(ma
         assert scoring["remaining"] == FRAMES - scoring["scored"]
         assert charged(url) <= 8_000, "the judge's own books stay under the cap"
         assert scoring["held_eur"] == 0 and unsettled(root) == 0
-        calibtui("budget", root, "set", "team", "10")
+        assert calibtui("budget", root, "set", "team", "10", "--why", "more frames").code == 0
         assert calibtui("score", "--json", root).json["scoring"]["scored"] == FRAMES
 
 
@@ -218,3 +219,30 @@ def test_a_wrong_key_stops_it_with_what_to_fix_and_nothing_held(make_workspace, 
         assert ran.code == 4
         assert "WRONG_KEY" in ran.err and "wrong-key-0123456789" not in ran.err
         assert unsettled(root) == 0
+
+
+@pytest.mark.soak
+def test_killed_at_random_moments_no_frame_is_paid_for_twice(make_workspace, start, calibtui):
+    moments = random.Random(7)
+    with practice_server(PracticeOptions(batch_delay_ms=1500)) as url:
+        root = make_workspace(pool=FRAMES, document=capped(0.03), url=url)
+        for _ in range(12):
+            process = start("score", "--json", root)
+            time.sleep(moments.uniform(0.8, 4.0))
+            process.kill()
+            process.communicate()
+        last = calibtui("score", "--json", root).json["scoring"]
+        assert last["scored"] == FRAMES and last["held_eur"] == 0
+        assert read_books(url)["answered"] == FRAMES
+        assert last["budgets"][0]["spent_eur"] * 1e6 == pytest.approx(charged(url), abs=FRAMES)
+        assert unsettled(root) == 0
+
+
+def test_a_batch_that_was_reconciled_by_hand_gets_its_true_cost_when_it_comes(make_workspace, start, calibtui):
+    with practice_server(PracticeOptions(batch_delay_ms=2500)) as url:
+        root = make_workspace(pool=4, document=capped(10), url=url)
+        handed_in_then(start("score", "--json", root), url, signal.SIGKILL)
+        assert calibtui("budget", root, "reconcile", "--complete", "--why", "looked too early").code == 0
+        scoring = calibtui("score", "--json", root).json["scoring"]
+        assert scoring["scored"] == 4
+        assert scoring["budgets"][0]["spent_eur"] * 1e6 == pytest.approx(charged(url), abs=4)

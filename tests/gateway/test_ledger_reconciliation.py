@@ -114,3 +114,37 @@ async def test_calls_without_budgets_are_reconciled_as_well(store):
     ledger = Ledger.open(store.ledger, {})
     assert [row.difference for row in await ledger.reconcile({"a": 4}, who="ada")] == [-5]
     assert await ledger.unsettled() == []
+
+
+async def test_a_call_that_a_crash_left_open_can_be_taken_over_and_settled_as_if_nothing_had_happened(store, crashed):
+    holds = await crashed.adopt(["a", "c", "never heard of"])
+    assert {name: (hold.node, hold.micro_eur) for name, hold in holds.items()} == {"a": ("team/marco", 300_000)}
+    assert [call.call_id for call in await crashed.unsettled()] == ["b"]
+    assert crashed.lines()[0] == BudgetLine("team", EUR, 300_000, 600_000), "held as before"
+    crashed.settle(holds["a"], 50_000, measured=True)
+    assert crashed.lines()[0] == BudgetLine("team", EUR, 350_000, 300_000)
+    await crashed.durable()
+    assert store.ledger.calls(["a"])[0].cost == 50_000
+    await crashed.close()
+    again = Ledger.open(store.ledger, BUDGETS)
+    assert again.lines() == crashed.lines(), "a restart finds the same"
+    await again.close()
+
+
+async def test_what_was_taken_over_is_in_flight_so_a_statement_leaves_it_alone(store, crashed):
+    holds = await crashed.adopt(["a"])
+    assert await crashed.adopt(["a"]) == {}, "nobody else can take it over"
+    rows = await crashed.reconcile({"a": 1}, who="ada", complete=True)
+    assert {row.call_id: row.booked for row in rows} == {"a": False, "b": True}
+    crashed.release(holds["a"])
+    assert crashed.lines()[0].held == 0
+    await crashed.close()
+
+
+async def test_a_hold_of_a_node_that_is_declared_no_more_can_still_be_settled(store, crashed):
+    await crashed.close()
+    async with Ledger.open(store.ledger, {"team": BUDGETS["team"]}) as ledger:
+        holds = await ledger.adopt(["a", "b"])
+        for hold in holds.values():
+            ledger.settle(hold, 10_000, measured=True)
+        assert ledger.lines() == (BudgetLine("team", EUR, 320_000, 0),)
