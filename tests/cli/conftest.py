@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -65,7 +66,8 @@ class Asked:
 
 class ScriptedJudge(ThreadingHTTPServer):
     """A judge that says what its script says, of pictures that it doesn't look at. `says`: a question to a difficulty
-    of 0 to 100; `completion`: a question and its number to the completion's id."""
+    of 0 to 100; `completion`: a question and its number to the completion's id; `refuses`: (status, body) instead of
+    any answer; `takes_s`: until each answer, s."""
 
     daemon_threads = True
 
@@ -74,6 +76,8 @@ class ScriptedJudge(ThreadingHTTPServer):
         self.url = f"http://127.0.0.1:{self.server_address[1]}/v1"
         self.says: Callable[[Asked], float] = lambda asked: 20
         self.completion: Callable[[Asked, int], str] = lambda asked, number: f"chatcmpl-{number}"
+        self.refuses: tuple[int, dict[str, Any]] | None = None
+        self.takes_s = 0.0
         self._lock = threading.Lock()
         self._seen: dict[bytes, int] = {}
         self.answers = 0
@@ -98,8 +102,11 @@ class _ScriptedAnswer(BaseHTTPRequestHandler):
     server: ScriptedJudge
 
     def do_POST(self) -> None:
-        body = json.dumps(self.server.answer(self.rfile.read(int(self.headers["Content-Length"])))).encode()
-        self.send_response(200)
+        answer = self.server.answer(self.rfile.read(int(self.headers["Content-Length"])))
+        time.sleep(self.server.takes_s)
+        status, document = self.server.refuses or (200, answer)
+        body = json.dumps(document).encode()
+        self.send_response(status)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()

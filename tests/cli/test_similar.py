@@ -201,6 +201,27 @@ def test_a_budget_and_its_forecast_see_only_what_is_asked(workspace, calibtui):
     assert result.json["scoring"]["scored"] == 2 * POOL
 
 
+def test_a_refusal_for_want_of_money_is_one_answer_though_copies_wait_for_it(make_workspace, scripted_judge, calibtui):
+    root = _on(make_workspace(pool=1, url=scripted_judge.url))
+    for quality in (88, 90, 92):
+        Image.open(_frames(root)[0]).save(root / "pool" / f"again-{quality}.jpg", quality=quality)
+    scripted_judge.takes_s = 1.0
+    error = {"message": "Budget exceeded: budget exceeded: 105.5 >= 100.0 dollars"}
+    scripted_judge.refuses = (402, {"type": "budget_exceeded", "status_code": 402, "error": error})
+    result = calibtui("score", "--json", "--set", "scoring.concurrency=8", root)
+    assert result.code == 3
+    assert scripted_judge.answers == 1
+
+
+def test_copies_of_a_frame_that_is_being_asked_about_wait_for_its_answer(make_workspace, scripted_judge, calibtui):
+    root = _on(make_workspace(pool=1, url=scripted_judge.url))
+    for quality in (88, 90, 92):
+        Image.open(_frames(root)[0]).save(root / "pool" / f"again-{quality}.jpg", quality=quality)
+    scripted_judge.takes_s = 1.0
+    scoring = calibtui("score", "--json", "--set", "scoring.concurrency=8", root).json["scoring"]
+    assert (scoring["scored"], scoring["calls"], scoring["cache_hits"]["similar"]) == (4, 1, 3)
+
+
 def _copy_where(path: Path, name: str, wanted: Callable[[str], bool]) -> None:
     """The same picture in a file of another digest, with a comment that makes the digest one that is wanted."""
     original = path.read_bytes()

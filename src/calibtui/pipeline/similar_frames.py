@@ -35,6 +35,9 @@ from calibtui.scoring.similar.lookup import Repeat
 from calibtui.scoring.similar.signature import SIGNATURE_VERSION
 from calibtui.store.similar import AuditedHit, HitRow
 
+HEAD_START_S = 0.25
+"""A question whose frame is being prepared leaves within this, unless all workers are busy."""
+
 
 def threshold_of(context: Context, questions: Questions) -> float | None:
     """The cosine from which on frames are compared; None where no score is taken over: not asked for, a judge that
@@ -98,10 +101,12 @@ def _audits(context: Context, questions: Questions, threshold: float) -> AuditSt
 
 @dataclass(slots=True)
 class _Answer:
-    """An answer on its way. `ended` is set when it is durable, or when there will be none."""
+    """An answer on its way. `ended` is set when it is durable, or when there will be none; `error` is then what ends
+    the run."""
 
     loop: asyncio.AbstractEventLoop
     ended: asyncio.Event = field(default_factory=asyncio.Event)
+    error: CalibtuiError | None = None
 
     def end(self) -> None:
         # A run that is over has no loop, and nobody waits.
@@ -123,6 +128,7 @@ class SimilarFrames:
         self._audit = _audits(context, questions, threshold)
         self._frames = ScoredFrames(context, questions.identity, self._recipe, missing, threshold)
         self._on_their_way: dict[Asked, _Answer] = {}
+        self._awaited: dict[Asked, asyncio.Event] = {}
         self._hits: dict[Asked, Repeat] = {}
         self._audited: dict[Asked, tuple[Repeat, float]] = {}
 
@@ -140,12 +146,13 @@ class SimilarFrames:
     async def score_of(self, frame: FrameToScore, repeat: Repeat) -> Score | None:
         """The score that the frame takes over, or None: no such score after all, or a hit that the audit wants asked.
 
-        Waits only for a question that is being asked: one that is still in the queue might wait for this worker.
+        Where the source's question ends the run, raises what that raised, so that no other question follows it.
         """
         source = (repeat.digest, frame.pass_number)
-        if (answer := self._on_their_way.get(source)) is not None:
-            await answer.ended.wait()
         score = await asyncio.to_thread(self._frames.score, *source)
+        if score is None:
+            await self._ended(source)
+            score = await asyncio.to_thread(self._frames.score, *source)
         if score is None or not self._audit.on:
             return None
         asked = (frame.digest, frame.pass_number)
@@ -157,11 +164,14 @@ class SimilarFrames:
 
     def asking(self, frame: FrameToScore) -> None:
         """The frame's question leaves."""
-        self._on_their_way[frame.digest, frame.pass_number] = _Answer(asyncio.get_running_loop())
+        asked = (frame.digest, frame.pass_number)
+        self._on_their_way[asked] = _Answer(asyncio.get_running_loop())
+        if (awaited := self._awaited.pop(asked, None)) is not None:
+            awaited.set()
 
-    def unanswered(self, frame: FrameToScore) -> None:
+    def unanswered(self, frame: FrameToScore, error: CalibtuiError | None = None) -> None:
         """There will be no score of this question."""
-        self._answered((frame.digest, frame.pass_number))
+        self._answered((frame.digest, frame.pass_number), error)
 
     def committed(self, asked: Sequence[Score], taken: Sequence[Score], doubtful: Collection[str]) -> None:
         """Stores what was taken over; scores that were asked for are durable already, and become sources unless they
@@ -179,8 +189,21 @@ class SimilarFrames:
         for score in asked:
             self._answered((score.digest, score.pass_number))
 
-    def _answered(self, asked: Asked) -> None:
+    async def _ended(self, source: Asked) -> None:
+        """Until the source's question is over. One that is still in the queue may be waiting for this very worker, so
+        it gets a moment to leave, and is not waited for after that."""
+        if source not in self._on_their_way:
+            left = self._awaited.setdefault(source, asyncio.Event())
+            with suppress(TimeoutError):
+                await asyncio.wait_for(left.wait(), HEAD_START_S)
+        if (answer := self._on_their_way.get(source)) is not None:
+            await answer.ended.wait()
+            if answer.error is not None:
+                raise answer.error
+
+    def _answered(self, asked: Asked, error: CalibtuiError | None = None) -> None:
         if (answer := self._on_their_way.pop(asked, None)) is not None:
+            answer.error = error
             answer.end()
 
     def _hit_row(self, score: Score) -> HitRow:
@@ -232,12 +255,13 @@ class SimilarJudge:
 
     async def _asked(self, frame: FrameToScore, payload: object, on_call: OnCall) -> Score | FailedScore:
         self._similar.asking(frame)
-        verdict: Score | FailedScore | None = None
         try:
             verdict = await self._judge.ask(frame, payload, on_call)
-        finally:
-            if not isinstance(verdict, Score):
-                self._similar.unanswered(frame)
+        except BaseException as error:
+            self._similar.unanswered(frame, error if isinstance(error, CalibtuiError) else None)
+            raise
+        if isinstance(verdict, FailedScore):
+            self._similar.unanswered(frame)
         return verdict
 
     async def close(self) -> None:
