@@ -12,6 +12,8 @@ import pytest
 from tests.conftest import WORKSPACE
 
 from calibtui.core.money import Price
+from calibtui.gateway.batch.contract import BatchLimits
+from calibtui.gateway.batch.openai import OpenAiBatches
 from calibtui.practice.options import PracticeOptions
 from calibtui.practice.process import practice_server, read_books
 from calibtui.store.store import Store
@@ -232,10 +234,12 @@ def test_killed_at_random_moments_no_frame_is_paid_for_twice(make_workspace, sta
             process.kill()
             process.communicate()
         last = calibtui("score", "--json", root).json["scoring"]
-        assert last["scored"] == FRAMES and last["held_eur"] == 0
+        assert last["scored"] == FRAMES
         assert read_books(url)["answered"] == FRAMES
-        assert last["budgets"][0]["spent_eur"] * 1e6 == pytest.approx(charged(url), abs=FRAMES)
         assert unsettled(root) == 0
+        with Store(root / ".calibtui") as store:
+            assert store.scores.spent() == pytest.approx(charged(url), abs=FRAMES)
+            assert sum(total.spent for total in store.ledger.totals(0.0)) == store.scores.spent()
 
 
 def test_a_batch_that_was_reconciled_by_hand_gets_its_true_cost_when_it_comes(make_workspace, start, calibtui):
@@ -246,3 +250,51 @@ def test_a_batch_that_was_reconciled_by_hand_gets_its_true_cost_when_it_comes(ma
         scoring = calibtui("score", "--json", root).json["scoring"]
         assert scoring["scored"] == 4
         assert scoring["budgets"][0]["spent_eur"] * 1e6 == pytest.approx(charged(url), abs=4)
+
+
+def test_a_crash_between_the_scores_and_their_money_is_settled_by_the_next_run(make_workspace, start, calibtui):
+    with practice_server(PracticeOptions(batch_delay_ms=2500)) as url:
+        root = make_workspace(pool=4, document=capped(10), url=url)
+        handed_in_then(start("score", "--json", root), url, signal.SIGKILL)
+        with Store(root / ".calibtui") as store:
+            held, requests = store.ledger.unsettled(), store.batches.requests(store.batches.open()[0].id)
+        assert calibtui("score", "--json", root).json["scoring"]["scored"] == 4
+        with Store(root / ".calibtui") as store:
+            store.batches.add(requests)
+            store.batches._rows("UPDATE batches SET state = 'submitted'")
+            store.ledger._rows("DELETE FROM ledger_entries WHERE kind <> 'hold'")
+            assert len(store.ledger.unsettled()) == len(held) == 4
+        scoring = calibtui("score", "--json", root).json["scoring"]
+        assert (scoring["scored"], scoring["cache_hits"]["exact"]) == (4, 4)
+        assert scoring["held_eur"] == 0 and unsettled(root) == 0
+        assert scoring["budgets"][0]["spent_eur"] * 1e6 == pytest.approx(charged(url), abs=4)
+        assert read_books(url)["answered"] == 4
+
+
+def test_a_pool_larger_than_one_batch_is_split(make_workspace, calibtui, monkeypatch):
+    monkeypatch.setattr(OpenAiBatches.__init__, "__defaults__", (BatchLimits(5, 200_000_000),))
+    with practice_server(PracticeOptions()) as url:
+        root = make_workspace(pool=FRAMES, document=BATCH, url=url)
+        assert calibtui("score", "--json", root).json["scoring"]["scored"] == FRAMES
+        assert read_books(url)["batches"] == 4
+
+
+def test_a_frame_that_left_the_pool_meanwhile_is_paid_for_and_no_more(make_workspace, start, calibtui):
+    with practice_server(PracticeOptions(batch_delay_ms=2500)) as url:
+        root = make_workspace(pool=4, document=capped(10), url=url)
+        handed_in_then(start("score", "--json", root), url, signal.SIGKILL)
+        next((root / "pool").iterdir()).unlink()
+        scoring = calibtui("score", "--json", root).json["scoring"]
+        assert scoring["scored"] == 3 and scoring["held_eur"] == 0
+        assert scoring["budgets"][0]["spent_eur"] * 1e6 == pytest.approx(charged(url), abs=4)
+
+
+def test_a_batch_stays_out_while_other_settings_run_and_they_say_so(make_workspace, start, calibtui):
+    with practice_server(PracticeOptions(batch_delay_ms=2500)) as url:
+        root = make_workspace(pool=4, document=capped(10), url=url)
+        handed_in_then(start("score", "--json", root), url, signal.SIGKILL)
+        other = calibtui("score", "--json", "--set", "scoring.max_px=256", "--set", "scoring.mode=live", root)
+        assert any("handed in earlier are still out" in note for note in other.json["notes"])
+        assert other.json["scoring"]["scored"] == 4 and other.json["scoring"]["held_eur"] > 0
+        assert calibtui("score", "--json", root).json["scoring"]["held_eur"] == 0
+        assert read_books(url)["answered"] == 8

@@ -14,7 +14,7 @@ from calibtui.gateway.charging import Payer
 from calibtui.gateway.completion_ids import CompletionIds
 from calibtui.gateway.forecast import Forecast, Spent, forecast
 from calibtui.gateway.ledger import BudgetWarning, Ledger
-from calibtui.pipeline.batch_scoring import score_in_batches
+from calibtui.pipeline.batch_scoring import note_batches_out, score_in_batches
 from calibtui.pipeline.context import Context, workers
 from calibtui.pipeline.judges import ConfiguredJudge
 from calibtui.pipeline.money import node_charged
@@ -68,7 +68,8 @@ async def _paid(
     """The canary, then a first draw that measures the cost, then the rest if it is likely to fit."""
     probes: list[CallRecord] = []
     try:
-        await judge.prove(payer, probes.append)
+        if missing:
+            await judge.prove(payer, probes.append)
     except CalibtuiError as error:
         return _ended_early(probes, len(missing), error)
     finally:
@@ -87,6 +88,7 @@ async def _paid(
             context, judge, payer, ledger, missing, _commit(context, judge, shards, after), _too_dear
         )
         return _joined(_ended_early(probes, 0, None), outcome)
+    note_batches_out(context)
     if not context.settings.budgets or context.confirmed or len(missing) <= MEASURED_FIRST:
         scored = await _scored(context, judge, judge.open(payer), missing, shards, after)
         return _joined(_ended_early(probes, 0, None), scored)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import random
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from calibtui.core.money import Price
@@ -50,8 +50,8 @@ class OpenBatch:
 
 @dataclass(slots=True)
 class Desk:
-    """One run's. `asked`: digests of the frames that it judges; `holds`: the money of every request that is in a batch,
-    by custom id."""
+    """One run's. `payloads`: what each frame that it judges becomes for the judge, by the frame's digest; `holds`: the
+    money of every request that is in a batch, by custom id."""
 
     context: Context
     judge: ConfiguredJudge
@@ -62,7 +62,7 @@ class Desk:
     node: str | None
     commit: Commit
     redact: Redactor
-    asked: frozenset[str]
+    payloads: Mapping[str, str]
     holds: dict[str, Hold] = field(default_factory=dict)
     apis: dict[str | None, BatchApi] = field(default_factory=dict)
 
@@ -77,8 +77,9 @@ class Desk:
         upstream = Upstream(target, max_px=scoring.max_px, concurrency=1, rng=random.Random(0))
         reader = vlm_judge(scoring, providers, prompt, os.environ, payer=payer)
         redact = Redactor(target.endpoint.secrets)
-        asked = frozenset(frame.digest for frame in judge.questions.frames)
-        return cls(context, judge, reader, target, upstream, ledger, payer.node, commit, redact, asked)
+        questions = judge.questions
+        payloads = {frame.digest: payload for frame, payload in zip(questions.frames, questions.payloads, strict=True)}
+        return cls(context, judge, reader, target, upstream, ledger, payer.node, commit, redact, payloads)
 
     async def close(self) -> None:
         await self.reader.close()
@@ -103,11 +104,14 @@ class Desk:
             self.apis[key_source] = batch_api(self.target.endpoint, self.target.request, key)
         return self.apis[key_source]
 
-    def is_ours(self, row: BatchRow) -> bool:
-        """Whether this run asks the same question of the same judge."""
+    def is_ours(self, row: BatchRow, requests: Sequence[BatchRequestRow]) -> bool:
+        """Whether this run asks the same questions, of pictures made the same way, of the same judge."""
         identity = self.judge.questions.identity
         asked = (self.provider, identity.model, identity.prompt_digest, identity.parameters_digest)
-        return asked == (row.provider, row.model, row.prompt_digest, row.parameters_digest)
+        same_pictures = all(
+            self.payloads.get(request.digest, request.payload_digest) == request.payload_digest for request in requests
+        )
+        return same_pictures and asked == (row.provider, row.model, row.prompt_digest, row.parameters_digest)
 
     def frame(self, request: BatchRequestRow) -> FrameToScore:
         uri = request.frame_uri
@@ -134,7 +138,7 @@ class Desk:
 
     def is_asked(self, request: BatchRequestRow) -> bool:
         """False for a frame that left the pool while its question was out."""
-        return request.digest in self.asked
+        return request.digest in self.payloads
 
     def call(
         self,

@@ -149,15 +149,13 @@ async def _held(
     desk: Desk, batch: OpenBatch, frames: dict[str, FrameToScore]
 ) -> tuple[dict[str, Hold], BudgetExhaustedError | None]:
     """The holds that could be had, in order, and why there are no more."""
-    questions = desk.judge.questions
-    places = {frame.digest: place for place, frame in enumerate(questions.frames)}
     requests = [
         BatchRequestRow(
             custom_id,
             batch.row.id,
             frame.uri,
             frame.digest,
-            questions.payloads[places[frame.digest]],
+            desk.payloads[frame.digest],
             frame.pass_number,
         )
         for custom_id, frame in frames.items()

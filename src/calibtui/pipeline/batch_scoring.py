@@ -55,6 +55,15 @@ async def score_in_batches(
         await desk.close()
 
 
+def note_batches_out(context: Context) -> None:
+    """For a live run: what an earlier one has handed in is fetched by a batch run alone."""
+    out = len(context.store.batches.open())
+    if out:
+        context.note(
+            f'Batches handed in earlier are still out ({out}), their worst case held: mode = "batch" fetches them.'
+        )
+
+
 @dataclass(slots=True)
 class _Run:
     """The state of one score_in_batches()."""
@@ -86,10 +95,10 @@ class _Run:
         store, others = self.desk.context.store.batches, 0
         asked: set[tuple[str, int]] = set()
         for row in await asyncio.to_thread(store.open):
-            if not self.desk.is_ours(row):
+            requests = await asyncio.to_thread(store.requests, row.id)
+            if not self.desk.is_ours(row, requests):
                 others += 1
                 continue
-            requests = await asyncio.to_thread(store.requests, row.id)
             self.desk.holds |= await self.desk.ledger.adopt([request.custom_id for request in requests])
             api = self.desk.api(row.key_source)
             batch = OpenBatch(row, requests, api, api.dialect, row.remote_id)
@@ -101,8 +110,8 @@ class _Run:
         self.queue.extend(frame for frame in self.missing if (frame.digest, frame.pass_number) not in asked)
         if others:
             self.desk.context.note(
-                f"{others} batches of other prompts, models or parameters are still out, their worst case held: "
-                "they are fetched when those settings run again."
+                f"Batches handed in earlier with another prompt, model, picture size or parameter are still out "
+                f"({others}), their worst case held: they are fetched when those settings run again."
             )
 
     async def _all(self) -> None:

@@ -31,7 +31,8 @@ def score_pool(context: Context, judge: ConfiguredJudge) -> tuple[ScoringSummary
     missing = questions.unanswered(context, pa.concat_tables([hits, earlier]))
     shards = RunShards(context.state / "shards" / context.run)
     asked = None
-    if missing:
+    # Of a batch that is still out, the scores may be here already and the money unsettled.
+    if missing or (judge.scoring.mode == "batch" and context.store.batches.open()):
         asked = asyncio.run(ask(context, taking_over(context, judge, missing), missing, shards))
     similar = taken_over(context, questions, keys)
     shards.finish(hits, similar)
