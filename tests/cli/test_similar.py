@@ -157,6 +157,18 @@ def test_it_is_off_unless_asked_for_and_turning_it_off_asks_after_all(workspace,
     assert scoring["calls"] == POOL
 
 
+def test_every_pass_takes_over_its_own(workspace, calibtui):
+    words = ("--set", "scoring.passes=2")
+    calibtui("score", "--json", *words, workspace)
+    _encoded_again(workspace)
+    scoring = calibtui("score", "--json", *words, workspace).json["scoring"]
+    assert (scoring["calls"], scoring["scored"]) == (0, 2 * POOL)
+    assert scoring["cache_hits"]["similar"] == 2 * POOL
+    more = calibtui("score", "--json", "--set", "scoring.passes=3", workspace).json["scoring"]
+    assert (more["scored"], more["remaining"]) == (2 * POOL, 0)
+    assert more["calls"] + more["cache_hits"]["similar"] - 2 * POOL == 2 * POOL
+
+
 def test_scores_of_another_payload_are_not_taken_over(workspace, calibtui):
     calibtui("score", "--json", workspace)
     _encoded_again(workspace)
