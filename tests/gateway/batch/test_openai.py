@@ -96,6 +96,26 @@ async def test_results_come_from_both_files_and_every_kind_is_told_apart(provide
     assert isinstance(answers["c"], BatchFailure) and KEY not in answers["c"].message
 
 
+async def test_a_file_that_was_deleted_has_no_results_and_the_other_one_still_counts(provider, speaking):
+    provider.answers = {
+        "GET /v1/batches/b": {**BATCH, "status": "completed", "output_file_id": "out", "error_file_id": "err"},
+        "GET /v1/files/err/content": line("c", 500, {}),
+    }
+    assert [answer.custom_id async for answer in speaking(provider.url, "openai").results("b")] == ["c"]
+
+
+async def test_results_that_cannot_be_had_now_are_fetched_again_later(provider, speaking):
+    provider.answers = {
+        "GET /v1/batches/b": {**BATCH, "status": "completed", "output_file_id": "out"},
+        "GET /v1/files/out/content": [(503, {}), (429, {}), line("a", 200, completion("1"))],
+    }
+    api = speaking(provider.url, "openai")
+    for _ in range(2):
+        with pytest.raises(BatchUnavailableError):
+            assert [answer async for answer in api.results("b")] == []
+    assert [answer.custom_id async for answer in api.results("b")] == ["a"]
+
+
 async def test_results_that_are_cut_into_odd_pieces_are_read_whole(provider, speaking):
     many = b"".join(line(f"r-{number}", 200, completion("x" * 3000)) for number in range(400))
     provider.answers = {

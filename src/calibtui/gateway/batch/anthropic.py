@@ -7,9 +7,10 @@ id was never learned is known by the custom ids in its results, once it has ende
 
 from __future__ import annotations
 
+import contextlib
 import json
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from datetime import UTC, datetime
 
 import msgspec
@@ -83,7 +84,7 @@ class AnthropicBatches:
         counts = batch.request_counts
         return BatchStatus(state, counts.total - counts.processing, counts.total)
 
-    async def results(self, remote_id: str) -> AsyncIterator[BatchAnswer]:
+    async def results(self, remote_id: str) -> AsyncGenerator[BatchAnswer, None]:
         # Built from the id and not taken from results_url: the key goes to no address that a reply names.
         async for line in self._http.lines(f"{_BATCHES}/{segment(remote_id)}/results"):
             try:
@@ -99,11 +100,9 @@ class AnthropicBatches:
         await self._http.close()
 
     async def _is_ours(self, remote_id: str, batch_id: str) -> bool:
-        try:
-            async for answer in self.results(remote_id):
+        async with contextlib.aclosing(self.results(remote_id)) as answers:
+            async for answer in answers:
                 return answer.custom_id.startswith(f"{batch_id}-")
-        except NotThereError:
-            return False
         return False
 
     def _outcome(self, result: _Result) -> ParsedReply | BatchFailure:

@@ -61,12 +61,15 @@ class BatchHttp:
         return await self._whole("POST", path, body, headers, {}, ANSWER_S if isinstance(body, bytes) else TRANSFER_S)
 
     async def lines(self, path: str) -> AsyncIterator[bytes]:
-        """The lines of a file, however large it is; one of more than MAX_LINE_BYTES raises."""
+        """The lines of a file, however large it is; one of more than MAX_LINE_BYTES raises. A file that was deleted,
+        or kept no longer, has none: what was in it counts as unanswered."""
         rest = b""
         try:
             async with self._open().get(
                 self.endpoint.url + path, headers=self._headers, allow_redirects=False, timeout=_timeout(TRANSFER_S)
             ) as reply:
+                if reply.status in (404, 410):
+                    return
                 if reply.status != 200:
                     raise self._error(reply.status, reply.headers, await _bounded(reply), path)
                 async for chunk in reply.content.iter_chunked(_CHUNK):
