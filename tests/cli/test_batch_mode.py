@@ -298,3 +298,13 @@ def test_a_batch_stays_out_while_other_settings_run_and_they_say_so(make_workspa
         assert other.json["scoring"]["scored"] == 4 and other.json["scoring"]["held_eur"] > 0
         assert calibtui("score", "--json", root).json["scoring"]["held_eur"] == 0
         assert read_books(url)["answered"] == 8
+
+
+def test_a_provider_that_is_not_there_ends_the_run_and_nothing_stays_held(make_workspace, calibtui):
+    root = make_workspace(pool=4, document=capped(10), url="http://127.0.0.1:9/v1")
+    ran = calibtui("score", "--json", root)
+    assert ran.code == 4 and "practice" in ran.err
+    assert ran.json["scoring"]["remaining"] == 4 and ran.json["scoring"]["held_eur"] == 0
+    assert unsettled(root) == 0
+    with Store(root / ".calibtui") as store:
+        assert store.batches.open() == []
