@@ -19,8 +19,8 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
-from calibtui.gateway.group_commit import GroupCommit
-from calibtui.gateway.ledger import Ledger
+from calibtui.gateway.money.group_commit import GroupCommit
+from calibtui.gateway.money.ledger import Ledger
 from calibtui.store.ledger import Entry, LedgerBatch
 from calibtui.store.store import Store
 from calibtui.workspace.settings import BudgetSettings

@@ -25,10 +25,10 @@ import aiohttp
 
 from calibtui.core.progress import StopFlag
 from calibtui.core.scores import CallRecord, FailedScore, Score, ScoreKey
-from calibtui.gateway.charging import Payer
-from calibtui.gateway.dialect import ChatRequest
-from calibtui.gateway.ledger import Ledger
-from calibtui.gateway.openai import OpenAi
+from calibtui.gateway.dialects.dialect import ChatRequest
+from calibtui.gateway.dialects.openai import OpenAi
+from calibtui.gateway.money.charging import Payer
+from calibtui.gateway.money.ledger import Ledger
 from calibtui.scoring.judge import FrameToScore, Record
 from calibtui.scoring.prompts import load_prompt
 from calibtui.scoring.run import score_frames

@@ -13,10 +13,10 @@ from aiohttp import web
 
 from calibtui.core.money import Price
 from calibtui.core.scores import CallRecord
-from calibtui.gateway.charging import Payer
 from calibtui.gateway.client import CallFailure, Completion, Gateway, RetryPolicy
-from calibtui.gateway.dialect import ChatRequest
+from calibtui.gateway.dialects.dialect import ChatRequest
 from calibtui.gateway.endpoint import resolve_endpoint
+from calibtui.gateway.money.charging import Payer
 from calibtui.gateway.transport import AiohttpTransport
 from calibtui.gateway.upstream import Target
 from calibtui.workspace.settings import KeySettings, ProviderSettings

@@ -14,7 +14,7 @@ import uuid
 from pathlib import Path
 
 from calibtui.core.errors import BudgetExhaustedError
-from calibtui.gateway.ledger import Ledger
+from calibtui.gateway.money.ledger import Ledger
 from calibtui.store.store import Store
 from calibtui.workspace.settings import BudgetSettings
 

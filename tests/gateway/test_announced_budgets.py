@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from calibtui.gateway.announced_budgets import AnnouncedBudget, announced_budgets, budget_of_reply
 from calibtui.gateway.endpoint import Endpoint, resolve_endpoint
-from calibtui.gateway.identity import GatewayKind
+from calibtui.gateway.intermediaries.announced_budgets import AnnouncedBudget, announced_budgets, budget_of_reply
+from calibtui.gateway.intermediaries.identity import GatewayKind
 from calibtui.gateway.transport import HttpResponse
 from calibtui.workspace.settings import KeySettings, ProviderSettings
 

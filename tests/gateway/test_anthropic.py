@@ -13,9 +13,9 @@ from aiohttp import web
 
 from calibtui.core.errors import BudgetExhaustedError, JudgeFailedError
 from calibtui.core.scores import Usage
-from calibtui.gateway.anthropic import Anthropic
 from calibtui.gateway.client import CallFailure, Completion
-from calibtui.gateway.dialect import ChatRequest
+from calibtui.gateway.dialects.anthropic import Anthropic
+from calibtui.gateway.dialects.dialect import ChatRequest
 
 Calling = Callable[..., Any]
 Scripted = Any  # the server of conftest.py

@@ -8,8 +8,8 @@ import pytest
 
 from calibtui.core.errors import SettingsError
 from calibtui.core.summary import BudgetLine
-from calibtui.gateway.budget_tree import BudgetTree, correct, refusal, settle, take, written
-from calibtui.gateway.caps import LARGEST_EUR, cap_of, caps_in_force, changes_of_file
+from calibtui.gateway.money.budget_tree import BudgetTree, correct, refusal, settle, take, written
+from calibtui.gateway.money.caps import LARGEST_EUR, cap_of, caps_in_force, changes_of_file
 from calibtui.workspace.settings import BudgetSettings
 
 NOW = 1_800_000_000.0

@@ -6,10 +6,10 @@ import json
 
 import pytest
 
-from calibtui.gateway.cache_marks import cache_mark, prompt_digest, with_cache_headers
-from calibtui.gateway.dialect import ChatRequest
+from calibtui.gateway.dialects.dialect import ChatRequest
 from calibtui.gateway.endpoint import resolve_endpoint
-from calibtui.gateway.identity import GatewayKind, kind_of, kind_of_reply
+from calibtui.gateway.intermediaries.cache_marks import cache_mark, prompt_digest, with_cache_headers
+from calibtui.gateway.intermediaries.identity import GatewayKind, kind_of, kind_of_reply
 from calibtui.gateway.transport import HttpResponse
 from calibtui.workspace.settings import ProviderSettings
 

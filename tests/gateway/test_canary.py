@@ -13,10 +13,10 @@ from aiohttp import web
 from calibtui.core.errors import BudgetExhaustedError, ConfigurationError, JudgeFailedError
 from calibtui.core.money import Price
 from calibtui.core.scores import CallRecord
-from calibtui.gateway.canary import CANARY_PX, Canary, canary_needed
 from calibtui.gateway.client import Gateway, RetryPolicy
-from calibtui.gateway.dialect import ChatRequest
+from calibtui.gateway.dialects.dialect import ChatRequest
 from calibtui.gateway.endpoint import resolve_endpoint
+from calibtui.gateway.intermediaries.canary import CANARY_PX, Canary, canary_needed
 from calibtui.gateway.transport import AiohttpTransport
 from calibtui.workspace.settings import KeySettings, ProviderSettings
 

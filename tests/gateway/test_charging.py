@@ -15,9 +15,9 @@ from aiohttp import web
 from calibtui.core.errors import BudgetExhaustedError
 from calibtui.core.money import Price, eur
 from calibtui.core.scores import CallRecord
-from calibtui.gateway.charging import Payer
 from calibtui.gateway.client import CallFailure, Completion, RetryPolicy
-from calibtui.gateway.ledger import Ledger
+from calibtui.gateway.money.charging import Payer
+from calibtui.gateway.money.ledger import Ledger
 from calibtui.store.store import Store
 from calibtui.workspace.settings import BudgetSettings
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from calibtui.gateway.completion_ids import CompletionIds, SharedCompletion
+from calibtui.gateway.intermediaries.completion_ids import CompletionIds, SharedCompletion
 
 
 def test_an_id_that_answers_a_second_frame_names_both() -> None:

@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from calibtui.gateway.forecast import Spent, forecast
+from calibtui.gateway.money.forecast import Spent, forecast
 
 
 def frame(rng: random.Random, retried: float = 0.0) -> Spent:

@@ -14,9 +14,9 @@ from aiohttp import web
 from calibtui.core.errors import BudgetExhaustedError, JudgeFailedError
 from calibtui.core.scores import Usage
 from calibtui.gateway.client import CallFailure, Completion
-from calibtui.gateway.dialect import ChatRequest
+from calibtui.gateway.dialects.dialect import ChatRequest
+from calibtui.gateway.dialects.gemini import Gemini
 from calibtui.gateway.errors import ErrorClass, classify
-from calibtui.gateway.gemini import Gemini
 
 Calling = Callable[..., Any]
 Scripted = Any  # the server of conftest.py

@@ -10,8 +10,8 @@ import pytest
 
 from calibtui.core.errors import BudgetExhaustedError, SettingsError, WorkspaceUnwritableError
 from calibtui.core.summary import BudgetLine
-from calibtui.gateway.ledger import BudgetWarning, Ledger
-from calibtui.gateway.os_user import os_user
+from calibtui.gateway.money.ledger import BudgetWarning, Ledger
+from calibtui.gateway.money.os_user import os_user
 from calibtui.store.store import Store
 from calibtui.workspace.settings import BudgetSettings
 

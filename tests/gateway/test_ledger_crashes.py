@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from calibtui.core.money import micro_eur
-from calibtui.gateway.ledger import Ledger
+from calibtui.gateway.money.ledger import Ledger
 from calibtui.store.store import Store
 from calibtui.workspace.settings import BudgetSettings
 

@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from calibtui.gateway.group_commit import GroupCommit
+from calibtui.gateway.money.group_commit import GroupCommit
 from calibtui.store.ledger import AuditRow, Entry, LedgerBatch, WarningRow
 
 

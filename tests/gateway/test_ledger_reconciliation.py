@@ -8,7 +8,7 @@ import pytest
 
 from calibtui.core.errors import BudgetExhaustedError, ConfigurationError
 from calibtui.core.summary import BudgetLine
-from calibtui.gateway.ledger import Ledger
+from calibtui.gateway.money.ledger import Ledger
 from calibtui.store.store import Store
 from calibtui.workspace.settings import BudgetSettings
 

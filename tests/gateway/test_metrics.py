@@ -10,8 +10,8 @@ from prometheus_client import REGISTRY, generate_latest
 from calibtui.core.progress import Progress
 from calibtui.core.scores import CallRecord, FailedScore, Score
 from calibtui.core.summary import BudgetLine
-from calibtui.gateway.metric_labels import LONGEST, MOST, BoundedLabel
-from calibtui.gateway.metrics import Metrics
+from calibtui.gateway.observability.metric_labels import LONGEST, MOST, BoundedLabel
+from calibtui.gateway.observability.metrics import Metrics
 
 CALL = CallRecord("c-1", "d1", "openai", "gpt-4o", "gpt-4o-2024", "id", "ok", 1, 1200, 40, True, 3128, 850.0, 0.0)
 SCORE = Score("f.jpg", "d1", 0.5, (), "p@1", "pd", "gpt-4o", "gpt-4o-2024", "openai", 1, None, 1, 1, 1, None, 1.0, 0.0)
@@ -145,7 +145,7 @@ def test_only_scoring_tells_of_frames_remaining_and_each_stage_of_its_share() ->
 def test_telling_the_same_again_is_no_progress(monkeypatch: pytest.MonkeyPatch) -> None:
     run = (metrics := Metrics()).run
     now = 1000.0
-    monkeypatch.setattr("calibtui.gateway.run_metrics.time.time", lambda: now)
+    monkeypatch.setattr("calibtui.gateway.observability.run_metrics.time.time", lambda: now)
     run.began()
     run.progress(Progress("score", 1, 9))
     now = 2000.0

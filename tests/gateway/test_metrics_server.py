@@ -15,8 +15,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from calibtui.core.errors import SettingsError
 from calibtui.core.scores import CallRecord
 from calibtui.core.summary import BudgetLine
-from calibtui.gateway.metrics import Metrics
-from calibtui.gateway.metrics_server import MOST_CONNECTIONS, parse_listen, serving_metrics
+from calibtui.gateway.observability.metrics import Metrics
+from calibtui.gateway.observability.metrics_server import MOST_CONNECTIONS, parse_listen, serving_metrics
 
 FILE = Path("calibtui.toml")
 HOSTILE = 'evil"} 1\n# HELP x \\ \x00\u202e'

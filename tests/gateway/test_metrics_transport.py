@@ -7,8 +7,8 @@ import asyncio
 import pytest
 from aiohttp import web
 
-from calibtui.gateway.metered_transport import MeteredTransport
-from calibtui.gateway.metrics import Metrics
+from calibtui.gateway.observability.metered_transport import MeteredTransport
+from calibtui.gateway.observability.metrics import Metrics
 from calibtui.gateway.transport import AiohttpTransport, HttpRequest, TransportError
 
 ANSWERS = {

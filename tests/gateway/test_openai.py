@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from calibtui.core.scores import Usage
-from calibtui.gateway.dialect import ChatRequest, TokenChoice
-from calibtui.gateway.openai import OpenAi
+from calibtui.gateway.dialects.dialect import ChatRequest, TokenChoice
+from calibtui.gateway.dialects.openai import OpenAi
 
 REQUEST = ChatRequest("judge", "System.", 'Say "data:image/jpeg;base64,@@image@@" – ö', 120, 0.5, {"type": "object"})
 

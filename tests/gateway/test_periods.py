@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from calibtui.core.errors import SettingsError
-from calibtui.gateway.periods import Period, period_at, zone_named
+from calibtui.gateway.money.periods import Period, period_at, zone_named
 
 ROME = ZoneInfo("Europe/Rome")
 ZONES = ["UTC", "Europe/Rome", "America/New_York", "America/Havana", "America/Sao_Paulo", "Asia/Kathmandu"]

@@ -6,7 +6,7 @@ import pytest
 
 from calibtui.core.errors import SettingsError
 from calibtui.core.money import Price
-from calibtui.gateway.prices import (
+from calibtui.gateway.money.prices import (
     GPT_4O_MINI,
     ImageRule,
     claude_tokens,

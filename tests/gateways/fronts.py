@@ -9,10 +9,10 @@ from tests.gateways.loopback import Loopback
 
 from calibtui.core.money import Price
 from calibtui.core.scores import CallRecord
-from calibtui.gateway.canary import CANARY_PX, Canary
 from calibtui.gateway.client import Gateway, RetryPolicy
-from calibtui.gateway.dialect import ChatRequest
+from calibtui.gateway.dialects.dialect import ChatRequest
 from calibtui.gateway.endpoint import Endpoint, resolve_endpoint
+from calibtui.gateway.intermediaries.canary import CANARY_PX, Canary
 from calibtui.gateway.transport import AiohttpTransport, HttpRequest, HttpResponse, Transport
 from calibtui.practice.options import PracticeOptions
 from calibtui.practice.server import PracticeServer

@@ -10,9 +10,9 @@ from tests.gateways.fronts import CountingTransport, Front, canary_through, chat
 
 from calibtui.core.errors import JudgeFailedError
 from calibtui.core.scores import CallRecord
-from calibtui.gateway.announced_budgets import announced_budgets
-from calibtui.gateway.canary import canary_picture
-from calibtui.gateway.identity import GatewayKind
+from calibtui.gateway.intermediaries.announced_budgets import announced_budgets
+from calibtui.gateway.intermediaries.canary import canary_picture
+from calibtui.gateway.intermediaries.identity import GatewayKind
 
 pytestmark = pytest.mark.gateways
 

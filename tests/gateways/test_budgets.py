@@ -13,9 +13,9 @@ from tests.gateways.loopback import Loopback
 
 from calibtui.core.errors import BudgetExhaustedError
 from calibtui.core.scores import CallRecord
-from calibtui.gateway.announced_budgets import announced_budgets, budget_of_reply
-from calibtui.gateway.canary import WatchedTransport, canary_picture
 from calibtui.gateway.client import Completion
+from calibtui.gateway.intermediaries.announced_budgets import announced_budgets, budget_of_reply
+from calibtui.gateway.intermediaries.canary import WatchedTransport, canary_picture
 
 ENOUGH = 60
 

@@ -17,9 +17,9 @@ from tests.gateways.semantic_store import SemanticStore
 
 from calibtui.core.errors import ConfigurationError
 from calibtui.core.scores import CallRecord
-from calibtui.gateway.canary import canary_picture
 from calibtui.gateway.client import Completion
-from calibtui.gateway.completion_ids import CompletionIds
+from calibtui.gateway.intermediaries.canary import canary_picture
+from calibtui.gateway.intermediaries.completion_ids import CompletionIds
 
 
 @pytest.fixture(scope="module")

@@ -13,11 +13,11 @@ from tests.gateways.litellm_config import DEPLOYMENT_BUDGET_USD, USD_PER_TOKEN, 
 
 from calibtui.core.errors import BudgetExhaustedError
 from calibtui.core.money import Price, micro_eur
-from calibtui.gateway.canary import CANARY_PX, canary_picture
-from calibtui.gateway.charging import Payer
 from calibtui.gateway.client import Gateway
 from calibtui.gateway.completion import CallFailure, Completion
-from calibtui.gateway.ledger import Ledger
+from calibtui.gateway.intermediaries.canary import CANARY_PX, canary_picture
+from calibtui.gateway.money.charging import Payer
+from calibtui.gateway.money.ledger import Ledger
 from calibtui.gateway.transport import AiohttpTransport
 from calibtui.practice.books import Books
 from calibtui.practice.server import PracticeServer

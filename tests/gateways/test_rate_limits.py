@@ -10,10 +10,10 @@ from dataclasses import replace
 import pytest
 from tests.gateways.fronts import Front, Upstreams, chat_request, gateway_to
 
-from calibtui.gateway.canary import canary_picture
 from calibtui.gateway.client import Gateway
 from calibtui.gateway.completion import Completion
 from calibtui.gateway.errors import ErrorClass, Trouble, classify
+from calibtui.gateway.intermediaries.canary import canary_picture
 from calibtui.gateway.transport import AiohttpTransport, HttpRequest, HttpResponse
 
 pytestmark = pytest.mark.gateways

@@ -11,8 +11,8 @@ import pytest
 from calibtui.core.progress import Progress
 from calibtui.core.scores import CallRecord, FailedScore, Score
 from calibtui.core.summary import BudgetLine
-from calibtui.gateway.metered_transport import MeteredTransport
-from calibtui.gateway.metrics import Metrics
+from calibtui.gateway.observability.metered_transport import MeteredTransport
+from calibtui.gateway.observability.metrics import Metrics
 from calibtui.gateway.transport import HttpRequest, HttpResponse
 
 REPOSITORY = Path(__file__).resolve().parent.parent.parent

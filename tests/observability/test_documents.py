@@ -13,7 +13,7 @@ import pytest
 import yaml
 from prometheus_client import generate_latest
 
-from calibtui.gateway.metrics import Metrics
+from calibtui.gateway.observability.metrics import Metrics
 
 spoken_of = runpy.run_path(str(Path(__file__).with_name("promql.py")))["spoken_of"]
 

@@ -12,8 +12,8 @@ import pytest
 
 from calibtui.core.errors import BudgetExhaustedError, WorkspaceUnwritableError
 from calibtui.core.scores import CallRecord, FailedScore, Score
-from calibtui.gateway.event_log import Log, open_log, silent_log
-from calibtui.gateway.log_fields import DEEPEST, LONGEST, MOST_ITEMS
+from calibtui.gateway.observability.event_log import Log, open_log, silent_log
+from calibtui.gateway.observability.log_fields import DEEPEST, LONGEST, MOST_ITEMS
 from calibtui.gateway.secrets import Secret
 
 CANARY = "Zq7canaryKEY0001-plain-of-any-shape"

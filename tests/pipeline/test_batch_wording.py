@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from calibtui.gateway.batch.apis import batch_api
 from calibtui.gateway.batch.contract import BatchFailure
-from calibtui.gateway.dialect import ChatRequest
+from calibtui.gateway.dialects.dialect import ChatRequest
+from calibtui.gateway.dialects.openai import OpenAi
 from calibtui.gateway.endpoint import Endpoint
 from calibtui.gateway.errors import ErrorClass, Trouble
-from calibtui.gateway.openai import OpenAi
-from calibtui.pipeline.batch_desk import OpenBatch
-from calibtui.pipeline.batch_results import _rewords
+from calibtui.pipeline.batches.desk import OpenBatch
+from calibtui.pipeline.batches.results import _rewords
 from calibtui.store.batches import BatchRow
 
 ENDPOINT = Endpoint("acme", "http://h/v1", (), {}, {})

@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from calibtui.gateway.dialect import TokenChoice
+from calibtui.gateway.dialects.dialect import TokenChoice
 from calibtui.scoring.expectation import expected_difficulty
 
 HEAD = ['{"', "difficulty", '":', " "]

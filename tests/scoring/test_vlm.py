@@ -13,9 +13,9 @@ from aiohttp import web
 from calibtui.core.digests import digest_of
 from calibtui.core.errors import SettingsError
 from calibtui.core.scores import CallRecord, FailedScore, Score
-from calibtui.gateway.charging import Payer
 from calibtui.gateway.client import RetryPolicy
-from calibtui.gateway.ledger import Ledger
+from calibtui.gateway.money.charging import Payer
+from calibtui.gateway.money.ledger import Ledger
 from calibtui.practice.server import PracticeServer
 from calibtui.scoring.judge import FrameToScore
 from calibtui.scoring.prompts import load_prompt

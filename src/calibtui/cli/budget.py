@@ -18,7 +18,7 @@ from calibtui.core.errors import ConfigurationError
 from calibtui.core.money import eur
 from calibtui.core.summary import BudgetLine
 from calibtui.core.text import one_line
-from calibtui.gateway.reconciliation import Difference
+from calibtui.gateway.money.reconciliation import Difference
 from calibtui.pipeline.money import Books, read_books, reconcile, set_cap
 from calibtui.workspace.load import load_settings
 

@@ -9,7 +9,7 @@ import time
 from calibtui.cli.words import directory_and_verb
 from calibtui.core.errors import ConfigurationError
 from calibtui.core.text import one_line
-from calibtui.gateway.virtual_keys import make_key
+from calibtui.gateway.money.virtual_keys import make_key
 from calibtui.store.store import Store
 from calibtui.workspace.load import load_settings
 

@@ -12,12 +12,12 @@ from collections.abc import Sequence
 from calibtui.core.errors import BudgetExhaustedError, CalibtuiError
 from calibtui.core.money import Price
 from calibtui.core.scores import Usage
-from calibtui.gateway.charging import Charge, Payer
 from calibtui.gateway.completion import CallFailure, Completion, OnCall
-from calibtui.gateway.dialect import ChatRequest, ParsedReply
+from calibtui.gateway.dialects.dialect import ChatRequest, ParsedReply
 from calibtui.gateway.endpoint import Endpoint
 from calibtui.gateway.errors import ErrorClass, Trouble, beginning, classify
 from calibtui.gateway.frame_calls import FrameCalls, Sent
+from calibtui.gateway.money.charging import Charge, Payer
 from calibtui.gateway.retry import RetryPolicy
 from calibtui.gateway.secrets import Redactor
 from calibtui.gateway.stops import STOPPING, stopping_error, unreachable

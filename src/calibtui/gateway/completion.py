@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from calibtui.core.scores import CallRecord, Usage
-from calibtui.gateway.dialect import TokenChoice
+from calibtui.gateway.dialects.dialect import TokenChoice
 from calibtui.gateway.errors import ErrorClass
 
 OnCall = Callable[[CallRecord], None]

@@ -6,9 +6,9 @@ import time
 from dataclasses import dataclass
 
 from calibtui.core.scores import CallRecord, Usage
-from calibtui.gateway.charging import Charge
 from calibtui.gateway.completion import OnCall
-from calibtui.gateway.dialect import Dialect
+from calibtui.gateway.dialects.dialect import Dialect
+from calibtui.gateway.money.charging import Charge
 from calibtui.gateway.upstream import Upstream
 
 

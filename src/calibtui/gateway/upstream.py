@@ -7,13 +7,13 @@ from dataclasses import dataclass, replace
 
 from calibtui.core.money import Price
 from calibtui.core.scores import Usage
-from calibtui.gateway.apis import DIALECTS
-from calibtui.gateway.cache_marks import with_cache_headers
 from calibtui.gateway.concurrency import AdaptiveLimiter
-from calibtui.gateway.dialect import ChatRequest, Dialect
+from calibtui.gateway.dialects.apis import DIALECTS
+from calibtui.gateway.dialects.dialect import ChatRequest, Dialect
 from calibtui.gateway.endpoint import Endpoint
+from calibtui.gateway.intermediaries.cache_marks import with_cache_headers
 from calibtui.gateway.keyring import KeyRing
-from calibtui.gateway.prices import worst_case
+from calibtui.gateway.money.prices import worst_case
 from calibtui.gateway.transport import Transport
 
 FIRST_REST_S = 5.0

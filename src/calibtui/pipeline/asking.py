@@ -10,11 +10,11 @@ from calibtui.core.errors import BudgetExhaustedError, CalibtuiError
 from calibtui.core.money import eur
 from calibtui.core.scores import CallRecord, FailedScore, Score
 from calibtui.core.summary import BudgetLine
-from calibtui.gateway.charging import Payer
-from calibtui.gateway.completion_ids import CompletionIds
-from calibtui.gateway.forecast import Forecast, Spent, forecast
-from calibtui.gateway.ledger import BudgetWarning, Ledger
-from calibtui.pipeline.batch_scoring import note_batches_out, score_in_batches
+from calibtui.gateway.intermediaries.completion_ids import CompletionIds
+from calibtui.gateway.money.charging import Payer
+from calibtui.gateway.money.forecast import Forecast, Spent, forecast
+from calibtui.gateway.money.ledger import BudgetWarning, Ledger
+from calibtui.pipeline.batches.scoring import note_batches_out, score_in_batches
 from calibtui.pipeline.context import Context, workers
 from calibtui.pipeline.judges import ConfiguredJudge
 from calibtui.pipeline.money import node_charged

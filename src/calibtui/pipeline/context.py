@@ -8,8 +8,8 @@ from pathlib import Path
 
 from calibtui.core.errors import ConfigurationError
 from calibtui.core.progress import OnProgress, Progress, StopFlag
-from calibtui.gateway.event_log import Log, silent_log
-from calibtui.gateway.metrics import Metrics
+from calibtui.gateway.observability.event_log import Log, silent_log
+from calibtui.gateway.observability.metrics import Metrics
 from calibtui.store.store import Store
 from calibtui.workspace.settings import EvaluationSettings, ModelSettings, Settings
 

@@ -12,9 +12,9 @@ from typing import Literal
 
 from calibtui.core.errors import CalibtuiError
 from calibtui.detector.detector import Detector
-from calibtui.gateway.announced_budgets import announced_budgets
 from calibtui.gateway.endpoint import resolve_endpoint, serving_chain
-from calibtui.gateway.prices import price_of
+from calibtui.gateway.intermediaries.announced_budgets import announced_budgets
+from calibtui.gateway.money.prices import price_of
 from calibtui.pool.sources import find_candidates
 from calibtui.quantization.cpu import cpu_features
 from calibtui.quantization.presets import preset

@@ -10,10 +10,10 @@ from calibtui.core.digests import digest_of, file_digest
 from calibtui.core.scores import Score
 from calibtui.detector.detector import Detector
 from calibtui.gateway.batch.apis import check_batches
-from calibtui.gateway.charging import Payer
 from calibtui.gateway.completion import OnCall
 from calibtui.gateway.endpoint import resolve_endpoint, serving_chain
-from calibtui.gateway.prices import price_of
+from calibtui.gateway.money.charging import Payer
+from calibtui.gateway.money.prices import price_of
 from calibtui.pipeline.context import Context
 from calibtui.pipeline.money import node_charged
 from calibtui.pipeline.questions import JudgeIdentity, Questions

@@ -14,11 +14,11 @@ from typing import TypeVar
 from calibtui.core.errors import ConfigurationError
 from calibtui.core.money import micro_eur
 from calibtui.core.summary import BudgetLine
-from calibtui.gateway.budget_tree import BudgetTree
-from calibtui.gateway.ledger import Ledger
-from calibtui.gateway.os_user import os_user
-from calibtui.gateway.reconciliation import Difference
-from calibtui.gateway.virtual_keys import VARIABLE, node_of_key
+from calibtui.gateway.money.budget_tree import BudgetTree
+from calibtui.gateway.money.ledger import Ledger
+from calibtui.gateway.money.os_user import os_user
+from calibtui.gateway.money.reconciliation import Difference
+from calibtui.gateway.money.virtual_keys import VARIABLE, node_of_key
 from calibtui.store.ledger import AuditRow
 from calibtui.store.spending import SpendRow
 from calibtui.store.store import Store

@@ -12,9 +12,9 @@ from calibtui import __version__
 from calibtui.core.errors import CalibtuiError
 from calibtui.core.money import eur
 from calibtui.core.summary import RunSummary
-from calibtui.gateway.ledger import BudgetWarning
+from calibtui.gateway.money.ledger import BudgetWarning
+from calibtui.gateway.money.virtual_keys import VARIABLE
 from calibtui.gateway.secrets import Secret
-from calibtui.gateway.virtual_keys import VARIABLE
 from calibtui.pipeline.context import Context
 from calibtui.workspace.settings import Settings
 

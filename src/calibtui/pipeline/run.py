@@ -11,9 +11,9 @@ from dataclasses import dataclass, replace
 from calibtui.core.errors import CalibtuiError, InterruptedByUser
 from calibtui.core.progress import OnProgress, StopFlag
 from calibtui.core.summary import RunSummary
-from calibtui.gateway.event_log import open_log
-from calibtui.gateway.metrics import Metrics
-from calibtui.gateway.metrics_server import serving_metrics
+from calibtui.gateway.observability.event_log import open_log
+from calibtui.gateway.observability.metrics import Metrics
+from calibtui.gateway.observability.metrics_server import serving_metrics
 from calibtui.pipeline.context import Context
 from calibtui.pipeline.observation import run_began, run_crashed, run_ended, stage_began, stage_ended
 from calibtui.pipeline.stages import StageRunner

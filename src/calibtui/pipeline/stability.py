@@ -21,9 +21,9 @@ from calibtui.core.money import eur
 from calibtui.core.progress import OnProgress, StopFlag
 from calibtui.core.summary import RunSummary
 from calibtui.detector.detector import Detector
-from calibtui.gateway.event_log import open_log
-from calibtui.gateway.metrics import Metrics
-from calibtui.gateway.metrics_server import serving_metrics
+from calibtui.gateway.observability.event_log import open_log
+from calibtui.gateway.observability.metrics import Metrics
+from calibtui.gateway.observability.metrics_server import serving_metrics
 from calibtui.pipeline.asking import Asked, ask
 from calibtui.pipeline.cascade import scoring_stages
 from calibtui.pipeline.context import Context

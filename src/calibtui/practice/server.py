@@ -18,7 +18,7 @@ from typing import Any
 from aiohttp import web
 
 from calibtui.core.errors import ConfigurationError
-from calibtui.gateway.prices import tile_tokens
+from calibtui.gateway.money.prices import tile_tokens
 from calibtui.practice.batches import BatchDesk
 from calibtui.practice.books import Books
 from calibtui.practice.measures import PictureError, measure

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from calibtui.gateway.call_metrics import CallMetrics
-from calibtui.gateway.canary import CANARY_PX, Canary, OpenGateway, canary_needed
-from calibtui.gateway.charging import Payer
 from calibtui.gateway.client import Gateway
 from calibtui.gateway.completion import OnCall
-from calibtui.gateway.dialect import ChatRequest
+from calibtui.gateway.dialects.dialect import ChatRequest
 from calibtui.gateway.endpoint import Endpoint
+from calibtui.gateway.intermediaries.canary import CANARY_PX, Canary, OpenGateway, canary_needed
+from calibtui.gateway.money.charging import Payer
+from calibtui.gateway.observability.call_metrics import CallMetrics
 from calibtui.gateway.transport import Transport
 from calibtui.gateway.upstream import Target
 from calibtui.scoring.prompts import PromptTemplate

@@ -14,7 +14,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from calibtui.gateway.dialect import TokenChoice
+from calibtui.gateway.dialects.dialect import TokenChoice
 
 LEAST_MASS = 0.5
 """Where the alternatives that are numbers hold less than this of the probability, the number said stands."""

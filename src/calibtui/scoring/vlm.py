@@ -9,13 +9,13 @@ from typing import cast
 
 from calibtui.core.digests import digest_of
 from calibtui.core.scores import CallRecord, FailedScore, Score, ScoreKey
-from calibtui.gateway.call_metrics import CallMetrics
-from calibtui.gateway.charging import Payer
 from calibtui.gateway.client import CallFailure, Completion, Gateway, OnCall, RetryPolicy
-from calibtui.gateway.dialect import ChatRequest
+from calibtui.gateway.dialects.dialect import ChatRequest
 from calibtui.gateway.endpoint import Serving, resolve_endpoint, serving_chain
-from calibtui.gateway.metered_transport import MeteredTransport
-from calibtui.gateway.prices import price_of
+from calibtui.gateway.money.charging import Payer
+from calibtui.gateway.money.prices import price_of
+from calibtui.gateway.observability.call_metrics import CallMetrics
+from calibtui.gateway.observability.metered_transport import MeteredTransport
 from calibtui.gateway.transport import MAX_REPLY_BYTES, AiohttpTransport, Transport
 from calibtui.gateway.upstream import Target
 from calibtui.scoring.expectation import expected_difficulty

@@ -13,7 +13,7 @@ from aiohttp import web
 
 from calibtui.gateway.batch.apis import batch_api, batch_key
 from calibtui.gateway.batch.contract import BatchApi, BatchFile
-from calibtui.gateway.dialect import ChatRequest
+from calibtui.gateway.dialects.dialect import ChatRequest
 from calibtui.gateway.endpoint import resolve_endpoint
 from calibtui.workspace.settings import KeySettings, ProviderSettings
 

@@ -10,7 +10,7 @@ import pytest
 from tests.gateway.batch.conftest import KEY
 
 from calibtui.gateway.batch.contract import BatchFailure, BatchState, Found
-from calibtui.gateway.dialect import ParsedReply
+from calibtui.gateway.dialects.dialect import ParsedReply
 
 NOW = 1_790_000_000.0
 

@@ -10,7 +10,7 @@ from tests.gateway.batch.conftest import KEY
 
 from calibtui.core.errors import BudgetExhaustedError, JudgeFailedError
 from calibtui.gateway.batch.contract import BatchFailure, BatchState, BatchUnavailableError, Found
-from calibtui.gateway.dialect import ParsedReply
+from calibtui.gateway.dialects.dialect import ParsedReply
 
 BATCH = {"id": "batch_1", "status": "in_progress", "created_at": 1000, "request_counts": None}
 

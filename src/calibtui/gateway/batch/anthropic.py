@@ -26,7 +26,7 @@ from calibtui.gateway.batch.contract import (
     Found,
 )
 from calibtui.gateway.batch.http import BatchHttp, NotThereError, decoded, segment
-from calibtui.gateway.dialect import Dialect, ParsedReply
+from calibtui.gateway.dialects.dialect import Dialect, ParsedReply
 from calibtui.gateway.errors import beginning, classify
 
 LIMITS = BatchLimits(100_000, 256_000_000)

@@ -7,12 +7,12 @@ from fractions import Fraction
 
 from calibtui.core.errors import SettingsError
 from calibtui.core.money import Price
-from calibtui.gateway.apis import DIALECTS
 from calibtui.gateway.batch.anthropic import AnthropicBatches
 from calibtui.gateway.batch.contract import BatchApi
 from calibtui.gateway.batch.http import BatchHttp
 from calibtui.gateway.batch.openai import OpenAiBatches
-from calibtui.gateway.dialect import ChatRequest, Dialect
+from calibtui.gateway.dialects.apis import DIALECTS
+from calibtui.gateway.dialects.dialect import ChatRequest, Dialect
 from calibtui.gateway.endpoint import Endpoint, Key
 from calibtui.workspace.settings import PriceSettings, ProviderSettings
 

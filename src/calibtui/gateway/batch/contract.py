@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import BinaryIO, Protocol
 
 from calibtui.core.errors import CalibtuiError
-from calibtui.gateway.dialect import Dialect, ParsedReply
+from calibtui.gateway.dialects.dialect import Dialect, ParsedReply
 from calibtui.gateway.errors import Trouble
 
 

@@ -12,7 +12,7 @@ import msgspec
 
 from calibtui.core.errors import BudgetExhaustedError, CalibtuiError, JudgeFailedError
 from calibtui.gateway.batch.contract import BatchUnavailableError
-from calibtui.gateway.dialect import Dialect
+from calibtui.gateway.dialects.dialect import Dialect
 from calibtui.gateway.endpoint import Endpoint, Key
 from calibtui.gateway.errors import ErrorClass, beginning, classify
 from calibtui.gateway.secrets import Redactor

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from calibtui.core.errors import BudgetExhaustedError, CalibtuiError, JudgeFailedError
 from calibtui.core.scores import FailedScore
 from calibtui.gateway.batch.contract import BatchApi, BatchFile, BatchUnavailableError
-from calibtui.gateway.ledger import Hold
-from calibtui.pipeline.batch_desk import Desk, OpenBatch
+from calibtui.gateway.money.ledger import Hold
+from calibtui.pipeline.batches.desk import Desk, OpenBatch
 from calibtui.pipeline.context import workers
 from calibtui.scoring.judge import FrameToScore
 from calibtui.store.batches import BatchRequestRow, BatchRow

@@ -12,10 +12,10 @@ from calibtui.core.money import Price
 from calibtui.core.scores import CallRecord, FailedScore, Score, Usage
 from calibtui.gateway.batch.apis import batch_api, batch_key, batch_price
 from calibtui.gateway.batch.contract import BatchApi
-from calibtui.gateway.charging import Payer
 from calibtui.gateway.completion import Completion
-from calibtui.gateway.dialect import Dialect, ParsedReply
-from calibtui.gateway.ledger import Hold, Ledger
+from calibtui.gateway.dialects.dialect import Dialect, ParsedReply
+from calibtui.gateway.money.charging import Payer
+from calibtui.gateway.money.ledger import Hold, Ledger
 from calibtui.gateway.secrets import Redactor
 from calibtui.gateway.upstream import Target, Upstream
 from calibtui.pipeline.context import Context

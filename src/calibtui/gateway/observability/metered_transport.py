@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import time
 
-from calibtui.gateway.call_metrics import CallMetrics
 from calibtui.gateway.errors import ErrorClass, classify
+from calibtui.gateway.observability.call_metrics import CallMetrics
 from calibtui.gateway.transport import HttpRequest, HttpResponse, Transport, TransportError
 
 

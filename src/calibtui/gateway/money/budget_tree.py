@@ -13,8 +13,8 @@ from datetime import datetime, tzinfo
 from calibtui.core.errors import BudgetExhaustedError, SettingsError
 from calibtui.core.money import MICRO
 from calibtui.core.summary import BudgetLine
-from calibtui.gateway.caps import cap_of
-from calibtui.gateway.periods import Kind, Period, period_at, zone_named
+from calibtui.gateway.money.caps import cap_of
+from calibtui.gateway.money.periods import Kind, Period, period_at, zone_named
 from calibtui.workspace.reading import did_you_mean
 from calibtui.workspace.settings import BudgetSettings
 

@@ -10,7 +10,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from calibtui.core.money import eur
 from calibtui.core.scores import CallRecord, FailedScore, Score
-from calibtui.gateway.metric_labels import BoundedLabel
+from calibtui.gateway.observability.metric_labels import BoundedLabel
 
 CACHE_KINDS = ("exact", "similar")
 SECONDS = (0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 5.0, 7.5, 10.0, 15.0, 20.0, 30.0, 60.0, 120.0)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from calibtui.core.errors import ConfigurationError
-from calibtui.gateway.budget_tree import written
+from calibtui.gateway.money.budget_tree import written
 from calibtui.store.ledger import AuditRow, CallBooks, Entry
 
 LARGEST_MICRO_EUR = 10**15

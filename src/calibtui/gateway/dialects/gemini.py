@@ -13,7 +13,7 @@ from urllib.parse import quote
 import msgspec
 
 from calibtui.core.scores import Usage
-from calibtui.gateway.dialect import (
+from calibtui.gateway.dialects.dialect import (
     IMAGE_MARK,
     MAX_TEXT_CHARS,
     BodyTemplate,

@@ -13,9 +13,9 @@ from __future__ import annotations
 from prometheus_client import CollectorRegistry
 from prometheus_client.process_collector import ProcessCollector
 
-from calibtui.gateway.budget_metrics import BudgetMetrics
-from calibtui.gateway.call_metrics import CallMetrics
-from calibtui.gateway.run_metrics import RunMetrics
+from calibtui.gateway.observability.budget_metrics import BudgetMetrics
+from calibtui.gateway.observability.call_metrics import CallMetrics
+from calibtui.gateway.observability.run_metrics import RunMetrics
 
 
 class Metrics:

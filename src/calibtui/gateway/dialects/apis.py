@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from calibtui.gateway.anthropic import Anthropic
-from calibtui.gateway.dialect import ChatRequest, Dialect
-from calibtui.gateway.gemini import Gemini
-from calibtui.gateway.openai import OpenAi
+from calibtui.gateway.dialects.anthropic import Anthropic
+from calibtui.gateway.dialects.dialect import ChatRequest, Dialect
+from calibtui.gateway.dialects.gemini import Gemini
+from calibtui.gateway.dialects.openai import OpenAi
 
 DIALECTS: Mapping[str, Callable[[ChatRequest], Dialect]] = {
     "openai": OpenAi,

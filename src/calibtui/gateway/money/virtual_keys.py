@@ -8,7 +8,7 @@ import time
 from collections.abc import Mapping
 
 from calibtui.core.errors import ConfigurationError, SettingsError
-from calibtui.gateway.os_user import os_user
+from calibtui.gateway.money.os_user import os_user
 from calibtui.store.keys import KeyRow, KeyTable
 from calibtui.workspace.settings import BudgetSettings
 

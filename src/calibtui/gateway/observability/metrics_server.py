@@ -18,7 +18,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.openmetrics import exposition as openmetrics
 
 from calibtui.core.errors import SettingsError
-from calibtui.gateway.metrics import Metrics
+from calibtui.gateway.observability.metrics import Metrics
 from calibtui.workspace.reading import Place
 
 MOST_CONNECTIONS = 16

@@ -13,9 +13,9 @@ from itertools import islice
 from calibtui.core.errors import JudgeFailedError
 from calibtui.core.scores import CallRecord, FailedScore, Score, Usage
 from calibtui.gateway.batch.contract import BatchAnswer, BatchFailure, BatchState, BatchStatus
-from calibtui.gateway.dialect import ParsedReply
+from calibtui.gateway.dialects.dialect import ParsedReply
 from calibtui.gateway.errors import ErrorClass
-from calibtui.pipeline.batch_desk import Desk, OpenBatch
+from calibtui.pipeline.batches.desk import Desk, OpenBatch
 from calibtui.scoring.judge import FrameToScore, Record
 from calibtui.store.batches import BatchRequestRow
 

@@ -13,7 +13,7 @@ from typing import Any, Literal
 import msgspec
 
 from calibtui.core.scores import Usage
-from calibtui.gateway.dialect import (
+from calibtui.gateway.dialects.dialect import (
     IMAGE_MARK,
     MAX_TEXT_CHARS,
     BodyTemplate,

@@ -20,12 +20,12 @@ from types import TracebackType
 from typing import Self
 
 from calibtui.core.summary import BudgetLine
-from calibtui.gateway.balances import fill
-from calibtui.gateway.budget_tree import BudgetTree, Node, carry, correct, refusal, settle, take, written
-from calibtui.gateway.caps import cap_of, caps_in_force, changes_of_file
-from calibtui.gateway.group_commit import GroupCommit
-from calibtui.gateway.os_user import os_user
-from calibtui.gateway.reconciliation import LARGEST_MICRO_EUR, Correction, Difference, compared, left_alone
+from calibtui.gateway.money.balances import fill
+from calibtui.gateway.money.budget_tree import BudgetTree, Node, carry, correct, refusal, settle, take, written
+from calibtui.gateway.money.caps import cap_of, caps_in_force, changes_of_file
+from calibtui.gateway.money.group_commit import GroupCommit
+from calibtui.gateway.money.os_user import os_user
+from calibtui.gateway.money.reconciliation import LARGEST_MICRO_EUR, Correction, Difference, compared, left_alone
 from calibtui.store.ledger import AuditRow, CallBooks, Entry, LedgerBatch, LedgerTable, WarningRow
 from calibtui.workspace.settings import BudgetSettings
 

@@ -23,7 +23,7 @@ import httpx
 
 from calibtui.gateway.endpoint import Endpoint, Key
 from calibtui.gateway.errors import read_error_body
-from calibtui.gateway.identity import GatewayKind, kind_of
+from calibtui.gateway.intermediaries.identity import GatewayKind, kind_of
 from calibtui.gateway.transport import HttpResponse
 
 _TIMEOUT_S = 5.0

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:  # the ledger brings the store with it, which a judge without budgets has no use for
-    from calibtui.gateway.ledger import Hold
+    from calibtui.gateway.money.ledger import Hold
 
 
 class Holds(Protocol):

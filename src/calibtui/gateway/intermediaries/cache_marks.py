@@ -7,9 +7,9 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 
-from calibtui.gateway.dialect import ChatRequest
+from calibtui.gateway.dialects.dialect import ChatRequest
 from calibtui.gateway.endpoint import Endpoint
-from calibtui.gateway.identity import GatewayKind, extra_fields, kind_of
+from calibtui.gateway.intermediaries.identity import GatewayKind, extra_fields, kind_of
 from calibtui.gateway.transport import HttpResponse
 
 _STATUS_HEADERS = ("x-portkey-cache-status", "cf-aig-cache-status", "helicone-cache", "x-cache")

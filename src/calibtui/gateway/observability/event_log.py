@@ -21,7 +21,7 @@ from calibtui.core.errors import CalibtuiError
 from calibtui.core.files import unwritable_named
 from calibtui.core.money import eur
 from calibtui.core.scores import CallRecord, FailedScore, Score
-from calibtui.gateway.log_fields import line_of
+from calibtui.gateway.observability.log_fields import line_of
 from calibtui.gateway.secrets import Redactor, Secret
 
 FILE = "calibtui.log"

@@ -11,12 +11,12 @@ from dataclasses import dataclass, field
 from calibtui.core.errors import BudgetExhaustedError, CalibtuiError, InterruptedByUser, JudgeFailedError
 from calibtui.core.scores import CallRecord
 from calibtui.gateway.batch.contract import BatchState, BatchUnavailableError
-from calibtui.gateway.charging import Payer
-from calibtui.gateway.forecast import Spent
-from calibtui.gateway.ledger import Ledger
-from calibtui.pipeline.batch_desk import Commit, Desk, OpenBatch
-from calibtui.pipeline.batch_hand_in import hand_in
-from calibtui.pipeline.batch_results import Taken, take_results
+from calibtui.gateway.money.charging import Payer
+from calibtui.gateway.money.forecast import Spent
+from calibtui.gateway.money.ledger import Ledger
+from calibtui.pipeline.batches.desk import Commit, Desk, OpenBatch
+from calibtui.pipeline.batches.hand_in import hand_in
+from calibtui.pipeline.batches.results import Taken, take_results
 from calibtui.pipeline.context import Context
 from calibtui.pipeline.judges import ConfiguredJudge
 from calibtui.scoring.judge import FrameToScore

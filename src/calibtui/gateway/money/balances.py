@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from calibtui.gateway.budget_tree import BudgetTree, Node
+from calibtui.gateway.money.budget_tree import BudgetTree, Node
 from calibtui.store.ledger import LedgerTable, WarningRow
 
 

@@ -12,8 +12,8 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from calibtui.gateway.money.virtual_keys import PREFIX
 from calibtui.gateway.secrets import MASK
-from calibtui.gateway.virtual_keys import PREFIX
 
 LONGEST = 1000
 """Characters of one text."""

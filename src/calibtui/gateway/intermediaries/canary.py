@@ -18,11 +18,11 @@ import numpy as np
 from PIL import Image
 
 from calibtui.core.errors import ConfigurationError, JudgeFailedError
-from calibtui.gateway.cache_marks import cache_mark
 from calibtui.gateway.client import CallFailure, Gateway, OnCall
-from calibtui.gateway.dialect import ChatRequest
+from calibtui.gateway.dialects.dialect import ChatRequest
 from calibtui.gateway.endpoint import Endpoint
-from calibtui.gateway.identity import GatewayKind, kind_of, kind_of_reply
+from calibtui.gateway.intermediaries.cache_marks import cache_mark
+from calibtui.gateway.intermediaries.identity import GatewayKind, kind_of, kind_of_reply
 from calibtui.gateway.transport import HttpRequest, HttpResponse, Transport
 
 CANARY_PX = 96

@@ -1,0 +1,1 @@
+"""Scoring by the batch: handing in, waiting over restarts, taking results in."""
