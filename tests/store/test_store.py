@@ -118,6 +118,8 @@ def test_replaying_a_commit_neither_doubles_nor_changes_what_was_paid(tmp_path):
         assert store.scores.spent("run-1") == 7
         assert store.scores.count() == 2
         assert store.scores.cached(keys("1"))["difficulty"].to_pylist() == [0.5]
+        store.scores.commit("run-3", scores=[score("1", difficulty=0.9)], replace=True)
+        assert store.scores.cached(keys("1"))["difficulty"].to_pylist() == [0.9], "asked again on purpose"
 
 
 def test_a_failed_frame_is_a_row_and_no_score(tmp_path):

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from calibtui.core.errors import BudgetExhaustedError, CalibtuiError
 from calibtui.core.money import eur
+from calibtui.core.progress import Progress
 from calibtui.core.scores import CallRecord, FailedScore, Score
 from calibtui.core.summary import BudgetLine
 from calibtui.gateway.intermediaries.completion_ids import CompletionIds
@@ -79,9 +80,11 @@ async def _paid(
     measured: dict[str, list[CallRecord]] = defaultdict(list)
 
     def after(calls: Sequence[CallRecord]) -> None:
-        context.metrics.budgets.set(ledger.lines())
         for call in calls:
             measured[call.digest].append(call)
+
+    def watch() -> None:
+        context.metrics.budgets.set(ledger.lines())
 
     if judge.scoring.mode == "batch":
         outcome = await score_in_batches(
@@ -90,17 +93,17 @@ async def _paid(
         return _joined(_ended_early(probes, 0, None), outcome)
     note_batches_out(context)
     if not context.settings.budgets or context.confirmed or len(missing) <= MEASURED_FIRST:
-        scored = await _scored(context, judge, judge.open(payer), missing, shards, after)
+        scored = await _scored(context, judge, judge.open(payer), missing, shards, after, watch)
         return _joined(_ended_early(probes, 0, None), scored)
     draw, rest = missing[:MEASURED_FIRST], missing[MEASURED_FIRST:]
-    first = await _scored(context, judge, judge.open(payer), draw, shards, after)
+    first = await _scored(context, judge, judge.open(payer), draw, shards, after, watch)
     first = _joined(_ended_early(probes, 0, None), first)
     if first.error is not None:
         return replace(first, remaining=first.remaining + len(rest))
     too_dear = _too_dear(ledger, payer.node, [_spent(calls) for calls in measured.values()], len(rest))
     if too_dear is not None:
         return replace(first, remaining=first.remaining + len(rest), stopped_by="budget", error=too_dear)
-    return _joined(first, await _scored(context, judge, judge.open(payer), rest, shards, after))
+    return _joined(first, await _scored(context, judge, judge.open(payer), rest, shards, after, watch))
 
 
 async def _scored(
@@ -110,8 +113,15 @@ async def _scored(
     frames: Sequence[FrameToScore],
     shards: RunShards,
     after: Callable[[Sequence[CallRecord]], None] = lambda _: None,
+    watch: Callable[[], None] = lambda: None,
 ) -> ScoringOutcome:
+    """`after` is told each committed call, on the committing thread; `watch` is called now and then on this one."""
     scoring = judge.scoring
+
+    def on_progress(progress: Progress) -> None:
+        watch()
+        context.tell("score", progress.done, progress.total, progress.note)
+
     sink = GroupCommitSink(_commit(context, judge, shards, after))
     try:
         return await score_frames(
@@ -120,7 +130,7 @@ async def _scored(
             sink,
             concurrency=scoring.concurrency if judge.paid else workers(),
             stop=context.stop,
-            on_progress=lambda progress: context.tell("score", progress.done, progress.total, progress.note),
+            on_progress=on_progress,
             max_failed=scoring.max_failed,
             pool_size=len(judge.questions),
             prepare_threads=workers(),
@@ -149,6 +159,7 @@ def _commit(
             [(questions.key(places[score.digest], score.pass_number), score) for score in scores],
             [(questions.key(places[failed.digest], 1), failed) for failed in failures],
             calls,
+            replace=not context.settings.cache.exact,
         )
         doubtful = _shared(completions, calls)
         if doubtful:

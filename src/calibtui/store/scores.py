@@ -11,7 +11,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from calibtui.core.scores import CallRecord, FailedScore, Score, ScoreKey
-from calibtui.store.table import Table, append, ignore_known
+from calibtui.store.table import Table, append, insert_new
 
 _KEY = {
     "payload_digest": pa.string(),
@@ -50,8 +50,12 @@ class ScoreTable(Table):
         scores: Sequence[tuple[ScoreKey, Score]] = (),
         failures: Sequence[tuple[ScoreKey, FailedScore]] = (),
         calls: Sequence[CallRecord] = (),
+        *,
+        replace: bool = False,
     ) -> None:
-        """One transaction for all of them. A replay of scores and calls that are there already changes nothing."""
+        """One transaction for all of them. A replay of scores and calls that are there already changes nothing; with
+        `replace`, a
+        new score takes an old one's place."""
         score_rows = [_score_row(key, score, run) for key, score in scores]
         failure_rows = [_failure_row(key, failed, run) for key, failed in failures]
         call_rows = [_call_row(call, run) for call in calls]
@@ -63,9 +67,9 @@ class ScoreTable(Table):
         except duckdb.ConstraintException:
             # An appender, half the price of an insert, can't pass over rows that are there already.
             with self._transaction() as cursor:
-                ignore_known(cursor, "scores", score_rows, _SCORE)
+                insert_new(cursor, "scores", score_rows, _SCORE, replace=replace)
                 append(cursor, "failures", failure_rows)
-                ignore_known(cursor, "calls", call_rows)
+                insert_new(cursor, "calls", call_rows)
 
     def cached(self, keys: pa.Table) -> pa.Table:
         """Scores for the keys that have one, in the order of their `place`.

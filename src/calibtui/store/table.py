@@ -67,16 +67,19 @@ def append(cursor: duckdb.DuckDBPyConnection, table: str, rows: Sequence[Mapping
             appender.append_rows([list(row.values()) for row in rows])
 
 
-def ignore_known(
+def insert_new(
     cursor: duckdb.DuckDBPyConnection,
     table: str,
     rows: Sequence[Mapping[str, object]],
     schema: pa.Schema | None = None,
+    *,
+    replace: bool = False,
 ) -> None:
-    """Adds the rows whose primary key is new."""
+    """Adds the rows whose primary key is new, and with `replace` writes over the others."""
     if rows:
         incoming = pa.Table.from_pylist([dict(row) for row in rows], schema=schema)
-        bulk(cursor, f"INSERT OR IGNORE INTO {table} BY NAME SELECT * FROM incoming", incoming)
+        known = "REPLACE" if replace else "IGNORE"
+        bulk(cursor, f"INSERT OR {known} INTO {table} BY NAME SELECT * FROM incoming", incoming)
 
 
 @contextlib.contextmanager
