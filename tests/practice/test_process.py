@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import base64
+import contextlib
+import io
+import json
 import os
 import subprocess
 import sys
+import threading
 import time
 import urllib.request
 
 import pytest
+from PIL import Image
 
 from calibtui.core.errors import ConfigurationError
 from calibtui.practice.options import PracticeOptions, parse_options
@@ -56,6 +62,32 @@ def test_it_ends_when_whoever_started_it_is_killed() -> None:
             break
         time.sleep(0.05)
     assert not reachable(url)
+
+
+def test_it_ends_with_its_parent_even_in_the_middle_of_a_request() -> None:
+    command = [sys.executable, "-m", "calibtui.practice", "--latency-ms=60000", "--until-stdin-closes"]
+    picture = io.BytesIO()
+    Image.new("RGB", (64, 64)).save(picture, "JPEG")
+    data = "data:image/jpeg;base64," + base64.b64encode(picture.getvalue()).decode()
+    content = [{"type": "text", "text": "how hard?"}, {"type": "image_url", "image_url": {"url": data}}]
+    body = json.dumps({"model": "practice-vlm-1", "messages": [{"role": "user", "content": content}]}).encode()
+
+    def ask(url: str) -> None:
+        request = urllib.request.Request(url + "/chat/completions", body, {"content-type": "application/json"})
+        with contextlib.suppress(OSError), urllib.request.urlopen(request, timeout=90):
+            pass
+
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdin is not None and process.stdout is not None
+        url = process.stdout.readline().strip()
+        threading.Thread(target=ask, args=(url,), daemon=True).start()
+        while read_books(url)["requests"] == 0:
+            time.sleep(0.05)
+        process.stdin.close()
+        try:
+            assert process.wait(20) == 0
+        finally:
+            process.kill()
 
 
 def test_one_that_does_not_come_up_is_an_error_with_its_last_words() -> None:

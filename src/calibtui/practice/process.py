@@ -21,6 +21,7 @@ from calibtui.core.errors import ConfigurationError
 from calibtui.practice.options import PracticeOptions, parse_options
 
 READY_WITHIN_S = 60.0
+CLOSED_WITHIN_S = 2.0
 
 
 @contextlib.contextmanager
@@ -96,15 +97,19 @@ async def _run(options: PracticeOptions) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, ended.set)
     if options.until_stdin_closes:
-        loop.add_reader(sys.stdin.fileno(), _on_stdin, ended)
+        loop.add_reader(sys.stdin.fileno(), _on_stdin, loop, ended)
     server = await serve(options)
-    print(server.url, flush=True)
     try:
+        print(server.url, flush=True)
         await ended.wait()
     finally:
-        await server.close()
+        # Whoever asked may be gone in the middle of a request: nobody is worth waiting for.
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(server.close(), CLOSED_WITHIN_S)
 
 
-def _on_stdin(ended: asyncio.Event) -> None:
+def _on_stdin(loop: asyncio.AbstractEventLoop, ended: asyncio.Event) -> None:
     if not os.read(sys.stdin.fileno(), 4096):
+        # The end of a file is ready to be read for ever: watched on, it would keep a core busy.
+        loop.remove_reader(sys.stdin.fileno())
         ended.set()
