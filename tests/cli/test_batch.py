@@ -177,3 +177,19 @@ def test_people_get_tables_on_stdout_and_progress_on_stderr(make_workspace, cali
     assert "mAP 50" in result.out
     assert "practice" in result.out
     assert "score:" in result.err
+
+
+def test_a_pool_that_recurs_by_38_percent_costs_62_percent_of_the_calls(make_workspace, calibtui):
+    root = make_workspace(pool=100)
+    frames = sorted((root / "pool").iterdir())
+    for frame in frames[50:]:
+        frame.rename(root / frame.name)
+    assert calibtui("score", "--json", root).json["scoring"]["calls"] == 50
+    for frame in frames[:31]:
+        frame.unlink()
+    for frame in frames[50:81]:
+        (root / frame.name).rename(frame)
+    second = calibtui("score", "--json", root).json["scoring"]
+    assert second["scored"] == 50
+    assert second["calls"] == 31
+    assert second["cache_hits"]["exact"] == 19
