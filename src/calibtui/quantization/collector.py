@@ -61,6 +61,7 @@ class Calibrator:
         self._since_carried = 0
         self._frames: dict[str, NDArray[np.float32]] = {}
         self._earlier: Statistics | None = None
+        self._earlier_frames: frozenset[str] = frozenset()
         self._spoiled = ""
         self.inference_seconds = 0.0
         """Time inside the model so far, s."""
@@ -73,7 +74,7 @@ class Calibrator:
     @property
     def frames(self) -> frozenset[str]:
         """Digests of the frames that are in the statistics."""
-        return frozenset(self._frames) | frozenset(self._earlier.frames if self._earlier else ())
+        return self._earlier_frames | frozenset(self._frames)
 
     def observe(self, frame: str, feeds: NDArray[np.float32] | Mapping[str, NDArray[Any]]) -> bool:
         """Adds one frame: its digest, and its input (1, 3, H, W) float32 or all inputs by name. False where it is in
@@ -81,7 +82,7 @@ class Calibrator:
 
         Raises ModelError, naming tensor and frame, where an activation is NaN or infinite.
         """
-        if frame in self.frames:
+        if frame in self._frames or frame in self._earlier_frames:
             return False
         given = feeds if isinstance(feeds, Mapping) else {self._observer.inputs[0]: feeds}
         started = time.monotonic()
@@ -90,11 +91,11 @@ class Calibrator:
         rows = np.empty((2, len(self._plan.observed)), np.float32)
         for column, name in enumerate(self._plan.observed):
             rows[:, column] = self._counted(name, found[name])
-            if not np.isfinite(rows[:, column]).all():
-                self._spoiled = f"Tensor {name!r} has NaN or infinite values on frame {frame}."
-                raise ModelError(
-                    self._spoiled, "Check the input's normalisation, and the model in float on this frame."
-                )
+        finite = np.isfinite(rows).all(axis=0)
+        if not finite.all():
+            name = self._plan.observed[int(finite.argmin())]
+            self._spoiled = f"Tensor {name!r} has NaN or infinite values on frame {frame}."
+            raise ModelError(self._spoiled, "Check the input's normalisation, and the model in float on this frame.")
         self._frames[frame] = rows
         self._carry(max((values.size for values in found.values()), default=0))
         return True
@@ -160,6 +161,7 @@ class Calibrator:
         not.
         """
         self._earlier = self.statistics.merge(statistics)
+        self._earlier_frames = frozenset(self._earlier.frames)
         self._frames.clear()
         self._counts.clear()
         self._carried.clear()
