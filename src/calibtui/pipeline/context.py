@@ -58,10 +58,6 @@ class Context:
             raise _missing(self.settings, "evaluation", 'images = "eval" and annotations = "eval.json"')
         return self.settings.evaluation
 
-    def relative(self, path: Path) -> str:
-        """`path` as the store and the summary name it: relative to the workspace where it lies inside."""
-        return path.relative_to(self.root).as_posix() if path.is_relative_to(self.root) else str(path)
-
     def path_of(self, uri: str) -> Path:
         """The file behind a frame's uri."""
         return self.root / uri

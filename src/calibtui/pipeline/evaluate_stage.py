@@ -31,6 +31,8 @@ def evaluate_models(
     report.html will
     be."""
     refuse_overlap(context, evaluation, int8.calibration_digests)
+    if not detector.classes:
+        detector = detector.with_classes(evaluation.classes)
     quantized = detector.with_model(int8.path, simulate=int8.simulate, precise=int8.precise)
     passes = _passes(context, evaluation, {FLOAT: (detector, ""), INT8: (quantized, int8.arithmetic)})
     context.tell("evaluate", 0, 0, "interval of the drop")

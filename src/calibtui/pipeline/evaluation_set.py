@@ -86,6 +86,9 @@ def refuse_overlap(context: Context, evaluation: EvaluationSet, calibration: Col
 
 
 def _agreed_classes(where: str, detector: Detector, annotated: Sequence[str]) -> tuple[str, ...]:
+    if not detector.classes:
+        # Outputs that carry labels don't tell how many there are: the annotations do.
+        return tuple(annotated)
     if len(annotated) > len(detector.classes):
         raise AnnotationError(
             f"{where} has {len(annotated)} classes, the model has {len(detector.classes)}.",
