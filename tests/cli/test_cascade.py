@@ -62,3 +62,10 @@ def test_every_stage_has_its_shards(cascade, calibtui):
     rows = [pq.read_table(shard).num_rows for shard in shards]
     assert len(set(shards)) == len(shards)
     assert sum(rows) == 30 + 24
+
+
+def test_the_report_names_the_practice_judge_also_behind_another_and_where_nothing_was_scored_now(cascade, calibtui):
+    root = cascade(60)
+    assert calibtui("--batch", "--json", "--until", "quantize", root).code == 0
+    page = Path(calibtui("evaluate", "--json", root).json["evaluation"]["report"]).read_text()
+    assert "no vision-language model was asked" in page

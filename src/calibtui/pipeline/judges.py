@@ -18,6 +18,7 @@ from calibtui.pipeline.context import Context
 from calibtui.pipeline.money import node_charged
 from calibtui.pipeline.questions import JudgeIdentity, Questions
 from calibtui.pipeline.twin import simulated_twin_of
+from calibtui.report.judges import PRACTICE_PREFIX
 from calibtui.scoring.cache_check import prove_caches
 from calibtui.scoring.detector_judge import DetectorJudge
 from calibtui.scoring.judge import Judge
@@ -26,8 +27,6 @@ from calibtui.scoring.prompts import load_prompt
 from calibtui.scoring.vlm import parameters_digest, vlm_judge
 from calibtui.store.frames import FrameRow
 from calibtui.workspace.settings import ScoringSettings
-
-PRACTICE_PREFIX = "practice-"
 
 OnCommit = Callable[[Sequence[Score], Sequence[Score], Collection[str]], None]
 

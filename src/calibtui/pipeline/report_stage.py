@@ -30,7 +30,6 @@ def write_report(
     lost: tuple[LostFrame, ...] = (),
 ) -> None:
     """Writes the page; `summary` has the evaluation in it."""
-    models = ", ".join(manifest["judge_models"])
     chosen = [frame["difficulty"] for frame in manifest["frames"] if frame["difficulty"] is not None]
     data = ReportData(
         summary=summary,
@@ -42,7 +41,7 @@ def write_report(
             )
             for frame in manifest["frames"]
         ],
-        judge_note=practice_note(models),
+        judge_note=" ".join(filter(None, map(practice_note, manifest["judge_models"]))),
         reference_name=context.model_settings().onnx,
         int8_name=int8.path.name,
         class_names=tuple(summary.evaluation.reference.per_class) if summary.evaluation else (),
