@@ -14,7 +14,9 @@ CalibtuiError                     exit code
     ├── WorkspaceBusyError        6   another process holds it
     ├── StoreVersionError         6   written by a newer calibtui
     ├── StoreDamagedError         6   can't be opened
-    └── WorkspaceUnwritableError  6   read-only directory, full disk
+    ├── WorkspaceUnwritableError  6   read-only directory, full disk
+    └── EngineGoneError           6   nobody answers on the engine's socket, or not any more
+EngineRefusedError                2   the engine answered no; `kind` says which no
 InterruptedByUser                 130
 """
 
@@ -93,6 +95,21 @@ class StoreDamagedError(WorkspaceError):
 
 class WorkspaceUnwritableError(WorkspaceError):
     pass
+
+
+class EngineGoneError(WorkspaceError):
+    pass
+
+
+class EngineRefusedError(CalibtuiError):
+    """`kind` as of `calibtui.engine.wire.exchange.Refused`; with "confirmation", `confirm` is what to agree to."""
+
+    exit_code = 2
+
+    def __init__(self, kind: str, message: str, hint: str = "", confirm: str = "") -> None:
+        super().__init__(message, hint)
+        self.kind = kind
+        self.confirm = confirm
 
 
 class InterruptedByUser(CalibtuiError):  # noqa: N818 - an interruption is not an error

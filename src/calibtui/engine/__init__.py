@@ -1,0 +1,1 @@
+"""One process per workspace that outlives every terminal: `wire` is what it says, `client` how to ask it."""
