@@ -1,0 +1,1 @@
+"""The queue, and the worker processes that do the work."""

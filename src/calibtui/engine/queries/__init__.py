@@ -1,0 +1,1 @@
+"""What the workspace knows, as the wire has it: one question a function."""

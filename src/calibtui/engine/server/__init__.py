@@ -1,0 +1,1 @@
+"""The process: socket, service, life and end."""
