@@ -77,6 +77,23 @@ def paired_drop(
     return Drop(points, float(low), float(high), probability, reference.frames, units, len(drops))
 
 
+def resampled_maps(
+    matches: Matches,
+    *,
+    seed: int,
+    replicates: int = 1000,
+    clusters: NDArray | None = None,  # type: ignore[type-arg]
+) -> NDArray[np.float64]:
+    """(R,) mAP as fractions over resamples of the frames, nan where one shows no object: the same resamples for every
+    model that matched the same frames, so that entries of two models are pairs. `clusters` as of `paired_drop`."""
+    unit = _units(matches.frames, clusters)
+    units = int(unit.max()) + 1 if len(unit) else 0
+    if units < 2:
+        return np.full(replicates, math.nan)
+    blocks = _resamples(unit, units, seed, replicates, _columns(matches, matches))
+    return np.concatenate([_maps(matches, block) for block in blocks])
+
+
 def drop_in_words(drop: Drop, name: str = "INT8") -> str:
     """One line for people: what `name` loses or gains, or that no difference could be measured. A change is signed as
     seen from `name`: minus where it is worse."""
