@@ -35,25 +35,35 @@ class ChosenSet:
 def select_set(context: Context, pool: JudgedPool) -> ChosenSet:
     """Chooses and writes the set; the same scores and settings give the same digest."""
     settings = context.settings.selection
-    answered = pool.verdicts
-    data = _input(context, pool.frames, answered)
     context.tell("select", 0, settings.size, settings.strategy)
-    chosen = select(data, settings)
-    judged = answered.scored > 0
-    manifest = build_manifest(
-        data, chosen, settings, prompt=pool.prompt if judged else None, judge_models=answered.models
-    )
+    manifest, sentence = proposed_set(context, pool)
+    size = manifest["size"]
     path = context.state / "sets" / f"{manifest['digest'].removeprefix('sha256:')[:16]}.json"
     write_manifest(path, manifest)
     relative = path.relative_to(context.state).as_posix()
-    context.store.artifacts.add_set(
-        manifest["digest"], settings.strategy, len(chosen), settings.seed, relative, context.run
-    )
-    if sentence := shortfall(data, settings, chosen):
+    context.store.artifacts.add_set(manifest["digest"], settings.strategy, size, settings.seed, relative, context.run)
+    if sentence:
         context.note(f"The set holds {sentence}")
-    context.tell("select", len(chosen), len(chosen), settings.strategy)
-    summary = SelectionSummary(settings.strategy, len(chosen), settings.seed, str(path), manifest["digest"])
-    return ChosenSet(summary, manifest, answered.difficulty)
+    context.tell("select", size, size, settings.strategy)
+    summary = SelectionSummary(settings.strategy, size, settings.seed, str(path), manifest["digest"])
+    return ChosenSet(summary, manifest, pool.verdicts.difficulty)
+
+
+def proposed_set(context: Context, pool: JudgedPool) -> tuple[dict[str, Any], str | None]:
+    """The manifest that the settings of `context` would give, not written anywhere; and why it is smaller than asked
+    for, where it is."""
+    settings = context.settings.selection
+    answered = pool.verdicts
+    data = _input(context, pool.frames, answered)
+    chosen = select(data, settings)
+    manifest = build_manifest(
+        data,
+        chosen,
+        settings,
+        prompt=pool.prompt if answered.scored > 0 else None,
+        judge_models=answered.models,
+    )
+    return manifest, shortfall(data, settings, chosen)
 
 
 def _input(context: Context, frames: Sequence[FrameRow], answered: Verdicts) -> SelectionInput:
