@@ -162,6 +162,16 @@ class Calibrator:
         """
         self._earlier = self.statistics.merge(statistics)
         self._earlier_frames = frozenset(self._earlier.frames)
+        self._forget()
+
+    def take(self) -> Statistics:
+        """The statistics so far, which are forgotten here: counting begins anew. Raises ModelError, as they do."""
+        taken = self.statistics
+        self._earlier, self._earlier_frames = None, frozenset()
+        self._forget()
+        return taken
+
+    def _forget(self) -> None:
         self._frames.clear()
         self._counts.clear()
         self._carried.clear()
