@@ -8,6 +8,7 @@ from types import TracebackType
 from calibtui.store.artifacts import ArtifactTable
 from calibtui.store.batches import BatchTable
 from calibtui.store.frames import FrameTable
+from calibtui.store.jobs import JobTable
 from calibtui.store.keys import KeyTable
 from calibtui.store.ledger import LedgerTable
 from calibtui.store.opening import connect
@@ -31,6 +32,7 @@ class Store:
         self.spending = SpendingTable(self._connection)
         self.ledger = LedgerTable(self._connection)
         self.batches = BatchTable(self._connection)
+        self.jobs = JobTable(self._connection)
 
     def close(self) -> None:
         self._connection.close()

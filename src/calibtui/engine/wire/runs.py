@@ -7,6 +7,7 @@ from typing import ClassVar
 import msgspec
 
 from calibtui.engine.wire.exchange import Command, Query
+from calibtui.engine.wire.snapshot import Job
 
 
 class RunLine(msgspec.Struct, frozen=True, kw_only=True):
@@ -83,13 +84,15 @@ class Log(Query[LogLines], frozen=True, kw_only=True):
 
 class Start(Command, frozen=True, kw_only=True):
     """Queues a job of `stages`, in the order of the pipeline. `overrides` as of `--set`, on top of the knobs. A job
-    that costs money is refused with "confirmation", and what it may cost, unless `confirmed`."""
+    that costs money is refused with "confirmation", and what it may cost, unless `confirmed`. `careful`: it ends by
+    itself where its first frames tell that the budget is not likely to do, as a headless run does."""
 
     path: ClassVar[str] = "start"
     stages: tuple[str, ...]
     overrides: tuple[str, ...] = ()
     priority: int = 0
     confirmed: bool = False
+    careful: bool = False
 
 
 class Rerun(Command, frozen=True, kw_only=True):
@@ -123,3 +126,19 @@ class Stop(Command, frozen=True, kw_only=True):
 
     path: ClassVar[str] = "stop"
     confirmed: bool = False
+
+
+class JobEnd(msgspec.Struct, frozen=True, kw_only=True):
+    """A job and, once it ended, the JSON text of its run's summary (calibtui.core.summary.RunSummary, with the NaN of
+    Python's json); "" until then."""
+
+    job: Job
+    summary: str = ""
+
+
+class JobOutcome(Query[JobEnd], frozen=True, kw_only=True):
+    """What came of a job, also long after it ended."""
+
+    path: ClassVar[str] = "job"
+    answer: ClassVar[type] = JobEnd
+    job: str
