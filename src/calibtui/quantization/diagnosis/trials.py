@@ -1,0 +1,93 @@
+"""INT8 models that exist only for a moment, to see what one decision does to the outputs: statistics are reused, no
+file is written."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from copy import copy
+from typing import Any
+
+import numpy as np
+import onnx
+import onnxruntime as ort
+from numpy.typing import NDArray
+
+from calibtui.quantization.graph import graph_of
+from calibtui.quantization.output_error import FloatAnswers
+from calibtui.quantization.prepare import PreparedModel
+from calibtui.quantization.qdq import qdq_model
+from calibtui.quantization.schemes import Scheme
+from calibtui.quantization.sessions import session_options
+from calibtui.quantization.tensors import nodes_in_float
+
+Range = tuple[float, float]
+Feed = Callable[[NDArray[np.float32]], Mapping[str, NDArray[Any]]]
+"""A prepared frame to all inputs of the model by name."""
+
+
+class Trials:
+    """Output errors of variants of one INT8 model, on the frames of `answers`.
+
+    All run as simulated quantization in float, with graph optimisation off, so that a difference is the variant's and
+    not some kernel's; `on_this_cpu` is the exception. A variant that was tried before costs nothing.
+    """
+
+    def __init__(
+        self,
+        prepared: PreparedModel,
+        scheme: Scheme,
+        ranges: Mapping[str, Range],
+        answers: FloatAnswers,
+        feed: Feed,
+        threads: int = 1,
+    ) -> None:
+        self._model = prepared.load()
+        self._graph = graph_of(self._model)
+        self._outputs = list(prepared.outputs)
+        self._scheme = scheme
+        self._ranges = dict(ranges)
+        self._answers = answers
+        self._feed = feed
+        self._threads = threads
+        self._known: dict[tuple[frozenset[str], tuple[tuple[str, Range], ...]], float] = {}
+        kept = nodes_in_float(self._graph, scheme)
+        nodes = (node for node in self._model.graph.node if node.op_type in scheme.op_types)
+        self.rounded = tuple(node.name for node in nodes if node.name not in kept)
+        """Names of the nodes that the scheme quantizes, in graph order."""
+
+    def under(self, scheme: Scheme) -> Trials:
+        """The same with another scheme."""
+        made = copy(self)
+        made._scheme, made._known = scheme, {}
+        return made
+
+    def quantized(self, left_out: Collection[str] = (), ranges: Mapping[str, Range] | None = None) -> onnx.ModelProto:
+        """The Q/DQ graph with `left_out` in float besides what the scheme leaves, and `ranges` over the usual ones."""
+        model = onnx.ModelProto()
+        model.CopyFrom(self._model)
+        kept = nodes_in_float(self._graph, self._scheme, frozenset(left_out))
+        return qdq_model(model, self._ranges | dict(ranges or {}), self._scheme, tuple(sorted(kept)))
+
+    def without(self, left_out: Collection[str], ranges: Mapping[str, Range] | None = None) -> float:
+        """Output error with the nodes `left_out` in float."""
+        key = frozenset(left_out), tuple(sorted((ranges or {}).items()))
+        if key not in self._known:
+            self._known[key] = self._error(self.quantized(left_out, ranges), optimize=False)
+        return self._known[key]
+
+    def alone(self, rounded: Collection[str], ranges: Mapping[str, Range] | None = None) -> float:
+        """Output error with nothing but the nodes `rounded` quantized."""
+        return self.without(frozenset(self.rounded) - frozenset(rounded), ranges) if rounded else 0.0
+
+    def on_this_cpu(self) -> float:
+        """Output error of the whole INT8 model as this machine's integer kernels compute it."""
+        return self._error(self.quantized(), optimize=True)
+
+    def _error(self, model: onnx.ModelProto, *, optimize: bool) -> float:
+        options = session_options(self._threads, optimize=optimize, config=self._scheme.session_config)
+        session = ort.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+
+        def infer(tensor: NDArray[np.float32]) -> dict[str, NDArray[Any]]:
+            return dict(zip(self._outputs, session.run(self._outputs, dict(self._feed(tensor))), strict=True))
+
+        return self._answers.error(infer).total
