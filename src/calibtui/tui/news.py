@@ -1,0 +1,45 @@
+"""What changed between two snapshots that a user should hear of: jobs that ended, notices to everyone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from calibtui.engine.wire.snapshot import Job, Snapshot
+from calibtui.tui.states import sign
+
+Level = Literal["information", "warning", "error"]
+ENDED = ("done", "failed", "interrupted", "cancelled")
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    text: str
+    hint: str
+    level: Level
+
+
+def news(before: Snapshot | None, now: Snapshot) -> Iterator[Item]:
+    """Nothing for the first snapshot: what ended before one attached is no news."""
+    if before is None:
+        return
+    heard = max((notice.number for notice in before.notices), default=-1)
+    if now.engine_started_at != before.engine_started_at:
+        heard = max((notice.number for notice in now.notices), default=-1)
+    states = {job.name: job.state for job in before.jobs}
+    for job in now.jobs:
+        if job.state in ENDED and states.get(job.name, "") not in (*ENDED, ""):
+            yield _ended(job)
+    for notice in now.notices:
+        if notice.number > heard:
+            yield Item(notice.text, "", _level(notice.level))
+
+
+def _ended(job: Job) -> Item:
+    level: Level = {"done": "information", "failed": "error"}.get(job.state, "warning")  # type: ignore[assignment]
+    return Item(f"{sign(job.state).text}: {job.title}{'. ' + job.error if job.error else ''}", job.hint, level)
+
+
+def _level(level: str) -> Level:
+    return level if level in ("warning", "error") else "information"  # type: ignore[return-value]
