@@ -71,6 +71,14 @@ def _stability(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--model", metavar="OTHER", help="ask this model instead, and map its scores onto ours")
 
 
+def _ablate(parser: argparse.ArgumentParser) -> None:
+    _headless(parser)
+    parser.add_argument("--strategies", default="", metavar="A,B", help="to compare with random (default: configured)")
+    parser.add_argument("--sizes", default="", metavar="N,M", help="frames a set (default: [selection] size)")
+    parser.add_argument("--calibrators", default="", metavar="A,B", help="default: [quantization] calibrator")
+    parser.add_argument("--seeds", type=int, default=5, metavar="N", help="of each condition, 5 or more (default: 5)")
+
+
 def _demo(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "dir", nargs="?", default="calibtui-demo", metavar="DIR", help="where to put it (default: %(default)s)"
@@ -118,6 +126,7 @@ _COMMANDS = {
     "select": ("choose the calibration set, headless", _headless),
     "quantize": ("make the INT8 model, headless", _headless),
     "evaluate": ("compare the mAP of both models, headless", _headless),
+    "ablate": ("strategies, sizes and calibrators beside random sets, over several seeds", _ablate),
     "stability": ("ask a sample of scored frames again: how much of the order comes back", _stability),
     "budget": ("budgets, who spent what, the audit trail; change a cap; reconcile", _budget),
     "keys": ("hand out, list and revoke keys that charge a budget node", _keys),

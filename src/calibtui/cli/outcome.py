@@ -23,6 +23,7 @@ _MODULES = {
     "select": "calibtui.cli.batch",
     "quantize": "calibtui.cli.batch",
     "evaluate": "calibtui.cli.batch",
+    "ablate": "calibtui.cli.ablate",
     "stability": "calibtui.cli.stability",
     "budget": "calibtui.cli.budget",
     "keys": "calibtui.cli.keys",

@@ -59,7 +59,7 @@ def calibrate(
     done, saved_at = len(frames) - len(todo), time.monotonic()
 
     def load(frame: CalibrationFrame) -> NDArray[np.float32]:
-        return detector.prepare(_checked_pixels(frame))[0]
+        return detector.prepare(checked_pixels(frame))[0]
 
     try:
         for frame, tensor in prefetched(todo, load, workers=max(1, workers() - 1)):
@@ -87,7 +87,8 @@ def _resume(context: Context, calibrator: Calibrator, saved: Path) -> None:
         saved.unlink()
 
 
-def _checked_pixels(frame: CalibrationFrame) -> NDArray[np.uint8]:
+def checked_pixels(frame: CalibrationFrame) -> NDArray[np.uint8]:
+    """(H, W, 3) uint8 RGB. Raises ConfigurationError where the file is no longer the one that was chosen."""
     data = read_bytes(frame.path)
     if hashlib.sha256(data).hexdigest() != frame.digest:
         raise ConfigurationError(

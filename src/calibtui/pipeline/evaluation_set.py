@@ -3,9 +3,13 @@ set."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
 
 from calibtui.core.boxes import GroundTruth
 from calibtui.core.digests import digest_of
@@ -83,6 +87,32 @@ def refuse_overlap(context: Context, evaluation: EvaluationSet, calibration: Col
             "Evaluate on other frames, exclude these from the selection, or write [evaluation] allow_overlap = true.",
         )
     context.note(f"{sentence}: the mAP may flatter the INT8 model.")
+
+
+def scenes_of(evaluation: EvaluationSet, pattern: str | None) -> NDArray[np.int64] | None:
+    """(F,) the scene of each frame, counted from 0, as [evaluation] scenes tells them apart; None where it is not
+    written. A frame in whose uri the pattern finds nothing is a scene of its own. Raises ConfigurationError for a
+    pattern that is no regular expression, or that leaves a single scene."""
+    if pattern is None:
+        return None
+    try:
+        expression = re.compile(pattern)
+    except re.error as error:
+        raise ConfigurationError(
+            f"[evaluation] scenes: {pattern!r} is not a regular expression: {error}.", 'Such as "^(.*)/" a directory.'
+        ) from error
+    names: dict[str, int] = {}
+    scenes = []
+    for frame in evaluation.frames:
+        found = expression.search(frame.uri)
+        name = f"frame {frame.uri}" if found is None else f"scene {found[1 if expression.groups else 0]}"
+        scenes.append(names.setdefault(name, len(names)))
+    if len(names) < 2:
+        raise ConfigurationError(
+            f"[evaluation] scenes: {pattern!r} puts all {len(scenes)} evaluation frames into one scene.",
+            "Without a second one there is no interval: write a pattern that tells scenes apart.",
+        )
+    return np.array(scenes, np.int64)
 
 
 def _agreed_classes(where: str, detector: Detector, annotated: Sequence[str]) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ from calibtui.report.palette import DARK, LIGHT, variables
 from calibtui.report.provenance_section import limits_section, provenance_section
 from calibtui.report.score_section import score_section
 
-__all__ = ["LostFrame", "ReportData", "SetFrame", "render_page", "write_page"]
+__all__ = ["LostFrame", "ReportData", "SetFrame", "document", "render_page", "write_page"]
 
 # What a browser then refuses even if something hostile had found its way into the page.
 _POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
@@ -36,13 +36,18 @@ def render_page(data: ReportData) -> str:
         limits_section(summary),
         el("footer", f"Written by calibtui for run {summary.run}. This file needs no network."),
     )
+    return document(f"calibtui report: {summary.workspace}", body)
+
+
+def document(title: str, body: Markup) -> str:
+    """A whole page around `body`, in the house's style."""
     head = el(
         "head",
         el("meta", charset="utf-8"),
         el("meta", http_equiv="Content-Security-Policy", content=_POLICY),
         el("meta", name="viewport", content="width=device-width, initial-scale=1"),
         el("meta", name="color-scheme", content="light dark"),
-        el("title", f"calibtui report: {summary.workspace}"),
+        el("title", title),
         el("style", _style()),
     )
     return f"<!doctype html>\n{el('html', head, el('body', body), lang='en')}\n"

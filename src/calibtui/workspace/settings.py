@@ -61,11 +61,13 @@ class ModelSettings:
 class EvaluationSettings:
     """`allow_overlap`: evaluate on frames that are also in the calibration set, and say so. `seed`, `replicates`: of
     the
-    paired bootstrap."""
+    paired bootstrap. `scenes`: a regular expression; frames in whose uris it finds the same (its first group, where it
+    has one) are of one scene, and are drawn together by the bootstrap: frames of one sequence are not independent."""
 
     images: tuple[str, ...]
     annotations: str
     allow_overlap: bool = False
+    scenes: str | None = None
     seed: int = 0
     replicates: Annotated[int, Between(100, 100_000)] = 1000
 
