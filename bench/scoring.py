@@ -16,7 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -32,8 +32,9 @@ from calibtui.gateway.money.ledger import Ledger
 from calibtui.scoring.judge import FrameToScore, Record
 from calibtui.scoring.prompts import load_prompt
 from calibtui.scoring.run import score_frames
-from calibtui.scoring.sink import GroupCommitSink
+from calibtui.scoring.sink import LedgerSink
 from calibtui.scoring.vlm import VlmJudge, vlm_judge
+from calibtui.store.scores import Scored
 from calibtui.store.store import Store
 from calibtui.workspace.settings import BudgetSettings, PriceSettings, ProviderSettings, ScoringSettings
 
@@ -178,7 +179,7 @@ async def _score(store: Store, root: Path, url: str, frames: int, paid: bool) ->
         judge = vlm_judge(settings, providers, prompt, {}, payer=payer)
         timed = _PreparedJudge(judge)
         keys = {frame.digest: judge.key(frame.digest) for frame in pool}
-        sink = GroupCommitSink(lambda records: _commit(store, keys, records))
+        sink = LedgerSink(lambda records: ledger.keep(_scored(keys, records)), ledger.durable, lambda _: None)
         try:
             outcome = await score_frames(pool, timed, sink, concurrency=CROWD, stop=StopFlag())
         finally:
@@ -188,9 +189,9 @@ async def _score(store: Store, root: Path, url: str, frames: int, paid: bool) ->
     return timed.asked_ms
 
 
-def _commit(store: Store, keys: dict[str, ScoreKey], records: list[Record]) -> None:
+def _scored(keys: dict[str, ScoreKey], records: Sequence[Record]) -> Scored:
     scores = [(keys[record.digest], record) for record in records if isinstance(record, Score)]
-    store.scores.commit("bench", scores, (), [record for record in records if isinstance(record, CallRecord)])
+    return Scored("bench", scores, (), [record for record in records if isinstance(record, CallRecord)])
 
 
 def _near_rows(trios: list[tuple[_Measured, _Measured, _Measured]]) -> list[Row]:

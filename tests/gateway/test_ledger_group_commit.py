@@ -9,6 +9,7 @@ import pytest
 
 from calibtui.gateway.money.group_commit import GroupCommit
 from calibtui.store.ledger import AuditRow, Entry, LedgerBatch, WarningRow
+from calibtui.store.scores import Scored
 
 
 class Disk:
@@ -57,9 +58,10 @@ async def test_rows_that_nobody_waits_for_are_written_as_well():
     commits = GroupCommit(disk.write)
     audit = AuditRow(1.0, "set", "n", None, "ada", 1, 2, None, "")
     warning = WarningRow("n", 0.0, 50, 1, 1.0)
-    commits.add(entry("a"), audit, warning)
+    scored = Scored("run")
+    commits.add(entry("a"), audit, warning, scored)
     await commits.close()
-    assert disk.batches == [LedgerBatch([entry("a")], [audit], [warning])]
+    assert disk.batches == [LedgerBatch([entry("a")], [audit], [warning], [scored])]
 
 
 async def test_a_reader_sees_everything_that_was_added_before_it():

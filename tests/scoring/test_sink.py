@@ -1,4 +1,4 @@
-"""Records are durable when put() returns, and commits are shared."""
+"""Records are durable when put() returns, or with the ledger before a later hold is; commits are shared."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 
 from calibtui.core.scores import FailedScore
 from calibtui.scoring.judge import Record
-from calibtui.scoring.sink import GroupCommitSink
+from calibtui.scoring.sink import GroupCommitSink, LedgerSink
 
 
 def record(number: int) -> FailedScore:
@@ -102,3 +102,56 @@ async def test_nothing_put_is_nothing_committed() -> None:
     await sink.put([])
     await sink.close()
     assert committed == []
+
+
+class Commits:
+    """A ledger's commits: what was kept, and what of it is durable."""
+
+    def __init__(self) -> None:
+        self.queued: list[Record] = []
+        self.durable: list[Record] = []
+        self.through = asyncio.Event()
+        self.told: list[Record] = []
+
+    def sink(self) -> LedgerSink:
+        return LedgerSink(self.queued.extend, self.committed, self.kept)
+
+    async def committed(self) -> None:
+        upto = len(self.queued)
+        await self.through.wait()
+        self.durable = self.queued[:upto]
+
+    def kept(self, records: list[Record]) -> None:
+        assert self.durable[-len(records) :] == records
+        self.told += records
+
+
+async def test_beside_a_ledger_nobody_waits_for_a_score_alone_and_it_is_told_of_once_it_is_durable() -> None:
+    commits = Commits()
+    sink = commits.sink()
+    for number in range(5):
+        await sink.put([record(number)])
+    await asyncio.sleep(0.01)
+    assert commits.queued == [record(n) for n in range(5)]
+    assert commits.told == []
+    commits.through.set()
+    await sink.close()
+    assert commits.told == commits.queued
+
+
+@pytest.mark.parametrize("failing", ["commit", "kept"])
+async def test_beside_a_ledger_a_failure_fails_every_later_put_and_the_end(failing: str) -> None:
+    def full(*_: object) -> None:
+        raise OSError("no space left")
+
+    async def committed() -> None:
+        if failing == "commit":
+            full()
+
+    sink = LedgerSink(lambda _: None, committed, full)
+    await sink.put([record(1)])
+    await asyncio.sleep(0.05)
+    with pytest.raises(OSError, match="no space"):
+        await sink.put([record(2)])
+    with pytest.raises(OSError, match="no space"):
+        await sink.close()

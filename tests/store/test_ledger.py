@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from calibtui.store.ledger import AuditRow, CallBooks, Entry, LedgerBatch, NodeTotal, WarningRow, append
+from calibtui.store.ledger import AuditRow, CallBooks, Entry, LedgerBatch, NodeTotal, WarningRow
 from calibtui.store.store import Store
 
 
@@ -83,13 +83,6 @@ def test_a_batch_is_written_whole_or_not_at_all(table):
     with pytest.raises(Exception, match=r"(?i)cast|convert|range"):
         table.commit(LedgerBatch(audit=[AuditRow(1.0, "set", "n", None, "x", 1, 2, None, "")], entries=rows))
     assert (table.unsettled(), table.audit()) == ([], [])
-
-
-def test_rows_can_join_a_transaction_of_the_caller(table):
-    with pytest.raises(RuntimeError), table._transaction() as cursor:
-        append(cursor, entries(("a", "hold", "n", 1, 1.0)))
-        raise RuntimeError
-    assert table.unsettled() == []
 
 
 def test_what_a_ledger_says_survives_a_restart(tmp_path):

@@ -1,4 +1,4 @@
-"""Asking the judge: money held before each request, every answer committed before its worker's next question."""
+"""Asking the judge: money held before each request, every answer durable before its worker's next question leaves."""
 
 from __future__ import annotations
 
@@ -9,9 +9,8 @@ from dataclasses import dataclass, replace
 from calibtui.core.errors import BudgetExhaustedError, CalibtuiError
 from calibtui.core.money import eur
 from calibtui.core.progress import Progress
-from calibtui.core.scores import CallRecord, FailedScore, Score
+from calibtui.core.scores import CallRecord
 from calibtui.core.summary import BudgetLine
-from calibtui.gateway.intermediaries.completion_ids import CompletionIds
 from calibtui.gateway.money.charging import Payer
 from calibtui.gateway.money.forecast import Forecast, Spent, forecast
 from calibtui.gateway.money.ledger import BudgetWarning, Ledger
@@ -20,15 +19,13 @@ from calibtui.pipeline.context import Context, workers
 from calibtui.pipeline.judges import ConfiguredJudge
 from calibtui.pipeline.money import node_charged
 from calibtui.pipeline.observation import budget_warned
+from calibtui.pipeline.records import Records
 from calibtui.pipeline.score_shards import RunShards
-from calibtui.scoring.judge import FrameToScore, Judge, Record
+from calibtui.scoring.judge import FrameToScore
 from calibtui.scoring.run import ScoringOutcome, score_frames
-from calibtui.scoring.sink import GroupCommitSink
 
 MEASURED_FIRST = 50
 """Frames after which a run knows what the rest will cost."""
-
-SHARED = "one completion of the judge answered two frames"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +41,7 @@ async def ask(context: Context, judge: ConfiguredJudge, missing: Sequence[FrameT
     """Asks for every missing score. Raises what the store or the ledger raises; what the judge does is in the
     outcome."""
     if not judge.paid:
-        return Asked(await _scored(context, judge, judge.open(None), missing, shards), (), 0)
+        return Asked(await _scored(context, judge, None, missing, Records(context, judge, shards)), (), 0)
     node = node_charged(context.store, context.settings)
     warn = _warn(context)
     async with Ledger.open(context.store.ledger, context.settings.budgets, on_warning=warn) as ledger:
@@ -86,43 +83,42 @@ async def _paid(
     def watch() -> None:
         context.metrics.budgets.set(ledger.lines())
 
+    records = Records(context, judge, shards, after)
     if judge.scoring.mode == "batch":
-        outcome = await score_in_batches(
-            context, judge, payer, ledger, missing, _commit(context, judge, shards, after), _too_dear
-        )
+        outcome = await score_in_batches(context, judge, payer, ledger, missing, records.commit, _too_dear)
         return _joined(_ended_early(probes, 0, None), outcome)
     note_batches_out(context)
     if not context.settings.budgets or context.confirmed or len(missing) <= MEASURED_FIRST:
-        scored = await _scored(context, judge, judge.open(payer), missing, shards, after, watch)
+        scored = await _scored(context, judge, payer, missing, records, watch, ledger)
         return _joined(_ended_early(probes, 0, None), scored)
     draw, rest = missing[:MEASURED_FIRST], missing[MEASURED_FIRST:]
-    first = await _scored(context, judge, judge.open(payer), draw, shards, after, watch)
+    first = await _scored(context, judge, payer, draw, records, watch, ledger)
     first = _joined(_ended_early(probes, 0, None), first)
     if first.error is not None:
         return replace(first, remaining=first.remaining + len(rest))
     too_dear = _too_dear(ledger, payer.node, [_spent(calls) for calls in measured.values()], len(rest))
     if too_dear is not None:
         return replace(first, remaining=first.remaining + len(rest), stopped_by="budget", error=too_dear)
-    return _joined(first, await _scored(context, judge, judge.open(payer), rest, shards, after, watch))
+    return _joined(first, await _scored(context, judge, payer, rest, records, watch, ledger))
 
 
 async def _scored(
     context: Context,
     judge: ConfiguredJudge,
-    opened: Judge,
+    payer: Payer | None,
     frames: Sequence[FrameToScore],
-    shards: RunShards,
-    after: Callable[[Sequence[CallRecord]], None] = lambda _: None,
+    records: Records,
     watch: Callable[[], None] = lambda: None,
+    ledger: Ledger | None = None,
 ) -> ScoringOutcome:
-    """`after` is told each committed call, on the committing thread; `watch` is called now and then on this one."""
+    """`watch` is called now and then, on this thread."""
     scoring = judge.scoring
 
     def on_progress(progress: Progress) -> None:
         watch()
         context.tell("score", progress.done, progress.total, progress.note)
 
-    sink = GroupCommitSink(_commit(context, judge, shards, after))
+    opened, sink = judge.open(payer), records.sink(ledger)
     try:
         return await score_frames(
             frames,
@@ -136,48 +132,10 @@ async def _scored(
             prepare_threads=workers(),
         )
     finally:
-        await sink.close()
-        await opened.close()
-
-
-def _commit(
-    context: Context, judge: ConfiguredJudge, shards: RunShards, after: Callable[[Sequence[CallRecord]], None]
-) -> Callable[[list[Record]], None]:
-    questions = judge.questions
-    places = {frame.digest: place for place, frame in enumerate(questions.frames)}
-    model = questions.identity.model
-    completions = CompletionIds(context.store.scores.completions(model))
-
-    def commit(batch: list[Record]) -> None:
-        taken = [record for record in batch if isinstance(record, Score) and record.cached is not None]
-        records = [record for record in batch if not isinstance(record, Score) or record.cached is None]
-        calls = [record for record in records if isinstance(record, CallRecord)]
-        scores = [record for record in records if isinstance(record, Score)]
-        failures = [record for record in records if isinstance(record, FailedScore)]
-        context.store.scores.commit(
-            context.run,
-            [(questions.key(places[score.digest], score.pass_number), score) for score in scores],
-            [(questions.key(places[failed.digest], 1), failed) for failed in failures],
-            calls,
-            replace=not context.settings.cache.exact,
-        )
-        doubtful = _shared(completions, calls)
-        if doubtful:
-            removed = context.store.scores.quarantine(context.run, model, doubtful, SHARED)
-            context.note(f"{removed} scores were taken back: {SHARED}.")
-        judge.on_commit(scores, taken, doubtful)
-        shards.add([score for score in scores if score.digest not in doubtful])
-        context.metrics.calls.observe(records)
-        context.log.failures(records)
-        after(calls)
-
-    return commit
-
-
-def _shared(completions: CompletionIds, calls: Sequence[CallRecord]) -> set[str]:
-    """Digests of frames whose answer is the same completion as another's."""
-    pairs = (completions.received(call.completion_id, call.digest) for call in calls if call.status == "ok")
-    return {digest for pair in pairs if pair is not None for digest in pair.frames}
+        try:
+            await sink.close()
+        finally:
+            await opened.close()
 
 
 def _too_dear(ledger: Ledger, node: str | None, measured: Sequence[Spent], remaining: int) -> CalibtuiError | None:

@@ -1,4 +1,4 @@
-"""The run loop: frames through a judge, every record durable before its worker takes the next frame.
+"""The run loop: frames through a judge, every record durable before its worker's next request leaves.
 
 So a run that is killed has lost at most one request a worker, and the same call with what is left goes on from there.
 """

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Protocol
 
@@ -12,7 +12,8 @@ from calibtui.scoring.judge import Record
 
 class Sink(Protocol):
     async def put(self, records: Sequence[Record]) -> None:
-        """Returns once the records, all or none of them, are durable. Raises what the commit raised."""
+        """Returns once the records, all or none of them, are durable, or will be before any later request of their
+        judge leaves. Raises what the commit raised."""
         ...
 
 
@@ -59,6 +60,55 @@ class GroupCommitSink:
                 self._broken = error
             for _, durable in batch:
                 _resolve(durable, self._broken)
+
+
+class LedgerSink:
+    """Keeps records in the commit that the next hold is waiting for anyhow, so nobody waits for them alone.
+
+    `keep` queues them for that commit, and `durable` returns after it; `kept` is told of records that are durable, in
+    one thread, always the same, in the order they were put. The first failure, of a commit or of `kept`, fails every
+    later put() and close().
+    """
+
+    def __init__(
+        self,
+        keep: Callable[[Sequence[Record]], None],
+        durable: Callable[[], Awaitable[None]],
+        kept: Callable[[list[Record]], None],
+    ) -> None:
+        self._keep, self._durable, self._kept = keep, durable, kept
+        self._thread = ThreadPoolExecutor(1, "kept")
+        self._waiting: list[Record] = []
+        self._draining: asyncio.Task[None] | None = None
+        self._broken: BaseException | None = None
+
+    async def put(self, records: Sequence[Record]) -> None:
+        if self._broken is not None:
+            raise self._broken
+        if not records:
+            return
+        self._keep(records)
+        self._waiting += records
+        if self._draining is None or self._draining.done():
+            self._draining = asyncio.create_task(self._drain())
+
+    async def close(self) -> None:
+        """Waits until what was put is durable and told of, then ends the thread. Raises what failed."""
+        if self._draining is not None:
+            await self._draining
+        self._thread.shutdown(wait=True)
+        if self._broken is not None:
+            raise self._broken
+
+    async def _drain(self) -> None:
+        loop = asyncio.get_running_loop()
+        try:
+            while self._waiting:
+                batch, self._waiting = self._waiting, []
+                await self._durable()
+                await loop.run_in_executor(self._thread, self._kept, batch)
+        except Exception as error:
+            self._broken = error
 
 
 def _resolve(durable: asyncio.Future[None], error: BaseException | None) -> None:

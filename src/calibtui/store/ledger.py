@@ -1,7 +1,7 @@
 """Money set aside and spent, call by call, with an audit of everything that changed a cap or a cost by hand.
 
-Written in small transactions several hundred times a second, so rows go in through an appender: for a few dozen of
-them that takes half the CPU time of an Arrow insert.
+Written several hundred times a second, so what is committed goes through the journal, and scores with the money that
+they cost.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from dataclasses import dataclass, field, fields
 from operator import attrgetter
 from typing import Any
 
-import duckdb
-
+from calibtui.store.journal import Journal, Rows
+from calibtui.store.scores import Scored, scored_rows
 from calibtui.store.table import Table
 
 
@@ -56,14 +56,15 @@ class WarningRow:
 
 @dataclass(slots=True)
 class LedgerBatch:
-    """What is committed together."""
+    """What is committed together. `scored`: what the calls were for, durable with the money of whatever comes next."""
 
     entries: list[Entry] = field(default_factory=list)
     audit: list[AuditRow] = field(default_factory=list)
     warnings: list[WarningRow] = field(default_factory=list)
+    scored: list[Scored] = field(default_factory=list)
 
     def __bool__(self) -> bool:
-        return bool(self.entries or self.audit or self.warnings)
+        return bool(self.entries or self.audit or self.warnings or self.scored)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,22 +97,17 @@ _CALLS = """
 """
 
 
-def append(cursor: duckdb.DuckDBPyConnection, batch: LedgerBatch) -> None:
-    """Writes the batch within the caller's transaction, so that a score can be committed together with its cost."""
-    for rows in (batch.entries, batch.audit, batch.warnings):
-        if rows:
-            names = _COLUMNS[type(rows[0])]
-            appender = cursor.appender(_TABLES[type(rows[0])], columns=list(names))
-            try:
-                appender.append_rows(map(attrgetter(*names), rows))
-                appender.flush()
-            except BaseException:
-                # Else the rows before a bad one would be written when the appender is freed.
-                appender.clear()
-                raise
-
-
 _COLUMNS = {row: tuple(column.name for column in fields(row)) for row in _TABLES}
+
+
+_VALUES = {row: attrgetter(*columns) for row, columns in _COLUMNS.items()}
+
+
+def _rows(rows: Sequence[Entry] | Sequence[AuditRow] | Sequence[WarningRow]) -> list[Rows]:
+    if not rows:
+        return []
+    kind = type(rows[0])
+    return [Rows(_TABLES[kind], _COLUMNS[kind], list(map(_VALUES[kind], rows)))]
 
 
 def _names(row: type[Any]) -> str:
@@ -121,11 +117,15 @@ def _names(row: type[Any]) -> str:
 class LedgerTable(Table):
     """Reads see what is committed alone."""
 
+    def __init__(self, journal: Journal) -> None:
+        super().__init__(journal)
+        self._journal = journal
+
     def commit(self, batch: LedgerBatch) -> None:
-        """One transaction, durable when it returns."""
+        """All of it or nothing, durable when it returns."""
         if batch:
-            with self._transaction() as cursor:
-                append(cursor, batch)
+            money = [*_rows(batch.entries), *_rows(batch.audit), *_rows(batch.warnings)]
+            self._journal.write([*money, *scored_rows(batch.scored)])
 
     def newest_hold(self) -> float:
         """The latest held_at there is, 0.0 in an empty ledger."""

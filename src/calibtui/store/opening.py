@@ -82,17 +82,16 @@ def _migrate(connection: duckdb.DuckDBPyConnection, file: Path) -> None:
         "CREATE TABLE IF NOT EXISTS schema_versions (version INTEGER PRIMARY KEY, applied_at TIMESTAMP DEFAULT "
         "current_timestamp)"
     )
-    row = connection.execute("SELECT coalesce(max(version), 0) FROM schema_versions").fetchone()
-    have = int(row[0]) if row else 0
+    have = {int(number) for (number,) in connection.execute("SELECT version FROM schema_versions").fetchall()}
     steps = migrations()
     newest = steps[-1][0]
-    if have > newest:
+    if max(have, default=0) > newest:
         raise StoreVersionError(
-            f"{file} was written by a newer calibtui (schema {have}; this one knows {newest}).",
+            f"{file} was written by a newer calibtui (schema {max(have)}; this one knows {newest}).",
             "Update calibtui to open it.",
         )
     for number, sql in steps:
-        if number > have:
+        if number not in have:
             connection.begin()
             try:
                 connection.execute(sql)

@@ -3,46 +3,61 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import asdict
+from dataclasses import dataclass, fields
+from operator import attrgetter
 
-import duckdb
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
 from calibtui.core.scores import CallRecord, FailedScore, Score, ScoreKey
-from calibtui.store.table import Table, append, insert_new
+from calibtui.store.journal import Journal, Rows
+from calibtui.store.table import Table
 
-_KEY = {
-    "payload_digest": pa.string(),
-    "prompt_digest": pa.string(),
-    "model": pa.string(),
-    "parameters_digest": pa.string(),
-    "pass": pa.int32(),
-}
-_SCORE = pa.schema(
-    {
-        **_KEY,
-        "frame_uri": pa.string(),
-        "digest": pa.string(),
-        "difficulty": pa.float64(),
-        "reasons": pa.list_(pa.string()),
-        "prompt": pa.string(),
-        "answered_model": pa.string(),
-        "provider": pa.string(),
-        "input_tokens": pa.int64(),
-        "output_tokens": pa.int64(),
-        "cost_micro_eur": pa.int64(),
-        "budget_node": pa.string(),
-        "latency_ms": pa.float64(),
-        "scored_at": pa.float64(),
-        "run": pa.string(),
-    }
-)
+_SCORE = (
+    "payload_digest", "prompt_digest", "model", "parameters_digest", "pass", "frame_uri", "digest", "difficulty",
+    "reasons", "prompt", "answered_model", "provider", "input_tokens", "output_tokens", "cost_micro_eur", "budget_node",
+    "latency_ms", "scored_at", "run",
+)  # fmt: skip
+_FAILURE = ("run", "prompt_digest", "model", "frame_uri", "digest", "error", "reply")
+_CALL = tuple(column.name for column in fields(CallRecord))
+_call_values = attrgetter(*_CALL)
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """What a judge said to a few frames and the calls that it took. With `replace`, a new score takes an old one's
+    place; else scores and calls that are there already stay as they are."""
+
+    run: str
+    scores: Sequence[tuple[ScoreKey, Score]] = ()
+    failures: Sequence[tuple[ScoreKey, FailedScore]] = ()
+    calls: Sequence[CallRecord] = ()
+    replace: bool = False
+
+
+def scored_rows(batches: Sequence[Scored]) -> list[Rows]:
+    """The rows of several, by table; those that replace are kept apart from those that don't."""
+    rows: list[Rows] = []
+    for replace in (False, True):
+        some = [batch for batch in batches if batch.replace is replace]
+        scores = [_score_row(key, score, batch.run) for batch in some for key, score in batch.scores]
+        failures = [_failure_row(key, failed, batch.run) for batch in some for key, failed in batch.failures]
+        calls = [(*_call_values(call), batch.run) for batch in some for call in batch.calls]
+        rows += [
+            Rows("scores", _SCORE, scores, keyed=True, replace=replace),
+            Rows("failures", _FAILURE, failures),
+            Rows("calls", (*_CALL, "run"), calls, keyed=True),
+        ]
+    return [some for some in rows if some.rows]
 
 
 class ScoreTable(Table):
     """What judges said, and what it cost."""
+
+    def __init__(self, journal: Journal) -> None:
+        super().__init__(journal)
+        self._journal = journal
 
     def commit(
         self,
@@ -53,23 +68,9 @@ class ScoreTable(Table):
         *,
         replace: bool = False,
     ) -> None:
-        """One transaction for all of them. A replay of scores and calls that are there already changes nothing; with
-        `replace`, a
-        new score takes an old one's place."""
-        score_rows = [_score_row(key, score, run) for key, score in scores]
-        failure_rows = [_failure_row(key, failed, run) for key, failed in failures]
-        call_rows = [_call_row(call, run) for call in calls]
-        try:
-            with self._transaction() as cursor:
-                append(cursor, "scores", score_rows)
-                append(cursor, "failures", failure_rows)
-                append(cursor, "calls", call_rows)
-        except duckdb.ConstraintException:
-            # An appender, half the price of an insert, can't pass over rows that are there already.
-            with self._transaction() as cursor:
-                insert_new(cursor, "scores", score_rows, _SCORE, replace=replace)
-                append(cursor, "failures", failure_rows)
-                insert_new(cursor, "calls", call_rows)
+        """All of them or none, durable when it returns. A replay of scores and calls that are there already changes
+        nothing; with `replace`, a new score takes an old one's place."""
+        self._journal.write(scored_rows([Scored(run, scores, failures, calls, replace)]))
 
     def cached(self, keys: pa.Table) -> pa.Table:
         """Scores for the keys that have one, in the order of their `place`.
@@ -148,33 +149,29 @@ class ScoreTable(Table):
         return [FailedScore(*row) for row in self._rows(sql, [run])]
 
 
-def _score_row(key: ScoreKey, score: Score, run: str) -> dict[str, object]:
-    return {
-        "payload_digest": key.payload_digest,
-        "prompt_digest": key.prompt_digest,
-        "model": key.model,
-        "parameters_digest": key.parameters_digest,
-        "pass": key.pass_number,
-        "frame_uri": score.frame_uri,
-        "digest": score.digest,
-        "difficulty": score.difficulty,
-        "reasons": list(score.reasons),
-        "prompt": score.prompt,
-        "answered_model": score.answered_model,
-        "provider": score.provider,
-        "input_tokens": score.input_tokens,
-        "output_tokens": score.output_tokens,
-        "cost_micro_eur": score.cost_micro_eur,
-        "budget_node": score.budget_node,
-        "latency_ms": score.latency_ms,
-        "scored_at": score.scored_at,
-        "run": run,
-    }
+def _score_row(key: ScoreKey, score: Score, run: str) -> tuple[object, ...]:
+    return (
+        key.payload_digest,
+        key.prompt_digest,
+        key.model,
+        key.parameters_digest,
+        key.pass_number,
+        score.frame_uri,
+        score.digest,
+        score.difficulty,
+        score.reasons,
+        score.prompt,
+        score.answered_model,
+        score.provider,
+        score.input_tokens,
+        score.output_tokens,
+        score.cost_micro_eur,
+        score.budget_node,
+        score.latency_ms,
+        score.scored_at,
+        run,
+    )
 
 
-def _failure_row(key: ScoreKey, failed: FailedScore, run: str) -> dict[str, object]:
-    return {**asdict(failed), "prompt_digest": key.prompt_digest, "model": key.model, "run": run}
-
-
-def _call_row(call: CallRecord, run: str) -> dict[str, object]:
-    return {**{name: getattr(call, name) for name in CallRecord.__slots__}, "run": run}
+def _failure_row(key: ScoreKey, failed: FailedScore, run: str) -> tuple[object, ...]:
+    return (run, key.prompt_digest, key.model, failed.frame_uri, failed.digest, failed.error, failed.reply)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, Protocol
 
 import duckdb
 import pyarrow as pa
@@ -12,15 +12,19 @@ import pyarrow as pa
 from calibtui.core.errors import StoreDamagedError, WorkspaceUnwritableError
 
 
+class Connection(Protocol):
+    def cursor(self) -> duckdb.DuckDBPyConnection: ...
+
+
 class Table:
     """A cursor is taken for each operation, since a second execute on one silently replaces its open result."""
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
+    def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     @contextlib.contextmanager
     def _cursor(self) -> Iterator[duckdb.DuckDBPyConnection]:
-        with _named_failures():
+        with named_failures():
             cursor = self._connection.cursor()
             try:
                 yield cursor
@@ -63,8 +67,23 @@ def bulk(cursor: duckdb.DuckDBPyConnection, sql: str, rows: pa.Table) -> None:
 def append(cursor: duckdb.DuckDBPyConnection, table: str, rows: Sequence[Mapping[str, object]]) -> None:
     """Adds rows, all of the same columns. Raises duckdb.ConstraintException for one that is there already."""
     if rows:
-        with cursor.appender(table, columns=list(rows[0])) as appender:
-            appender.append_rows([list(row.values()) for row in rows])
+        append_rows(cursor, table, list(rows[0]), [list(row.values()) for row in rows])
+
+
+def append_rows(
+    cursor: duckdb.DuckDBPyConnection, table: str, columns: Sequence[str], rows: Iterable[Sequence[object]]
+) -> None:
+    """Adds rows of these columns. Raises duckdb.ConstraintException for one that is there already, and adds none where
+    one can't be added."""
+    appender = cursor.appender(table, columns=list(columns))
+    try:
+        appender.append_rows(rows)
+        appender.flush()
+    except BaseException:
+        # Else the rows before a bad one would be written when the appender is freed.
+        with contextlib.suppress(duckdb.Error):
+            appender.clear()
+        raise
 
 
 def insert_new(
@@ -83,7 +102,7 @@ def insert_new(
 
 
 @contextlib.contextmanager
-def _named_failures() -> Iterator[None]:
+def named_failures() -> Iterator[None]:
     try:
         yield
     except duckdb.IOException as error:

@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 from calibtui.store.ledger import AuditRow, Entry, LedgerBatch, WarningRow
+from calibtui.store.scores import Scored
 
 T = TypeVar("T")
 
@@ -28,13 +29,15 @@ class GroupCommit:
         self._thread = ThreadPoolExecutor(1, "ledger")
         self.failure: BaseException | None = None
 
-    def add(self, *rows: Entry | AuditRow | WarningRow) -> None:
+    def add(self, *rows: Entry | AuditRow | WarningRow | Scored) -> None:
         """Written in the next commit; lost by a crash before it. Called on the event loop."""
         for row in rows:
             if isinstance(row, Entry):
                 self._batch.entries.append(row)
             elif isinstance(row, AuditRow):
                 self._batch.audit.append(row)
+            elif isinstance(row, Scored):
+                self._batch.scored.append(row)
             else:
                 self._batch.warnings.append(row)
         if self._draining is None and self.failure is None:

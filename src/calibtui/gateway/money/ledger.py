@@ -27,6 +27,7 @@ from calibtui.gateway.money.group_commit import GroupCommit
 from calibtui.gateway.money.os_user import os_user
 from calibtui.gateway.money.reconciliation import LARGEST_MICRO_EUR, Correction, Difference, compared, left_alone
 from calibtui.store.ledger import AuditRow, CallBooks, Entry, LedgerBatch, LedgerTable, WarningRow
+from calibtui.store.scores import Scored
 from calibtui.workspace.settings import BudgetSettings
 
 
@@ -167,8 +168,15 @@ class Ledger:
         """Gives the whole hold back: only where the request provably never left. Raises ValueError as settle does."""
         self._end(hold, "released", 0)
 
+    def keep(self, scored: Scored) -> None:
+        """What a call was for, in the next commit: on disk with its settlement, and before any later hold is, so
+        before any later request leaves. Raises what made an earlier write fail."""
+        if self._commits.failure is not None:
+            raise self._commits.failure
+        self._commits.add(scored)
+
     async def durable(self) -> None:
-        """Returns when everything settled so far is on disk. Raises what made a write fail, if one did."""
+        """Returns when everything settled and kept so far is on disk. Raises what made a write fail, if one did."""
         await self._commits.committed()
 
     async def adopt(self, call_ids: Collection[str]) -> dict[str, Hold]:
