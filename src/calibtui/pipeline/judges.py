@@ -22,7 +22,7 @@ from calibtui.report.judges import PRACTICE_PREFIX
 from calibtui.scoring.cache_check import prove_caches
 from calibtui.scoring.detector_judge import DetectorJudge
 from calibtui.scoring.judge import Judge
-from calibtui.scoring.payload import PayloadRecipe, payload_digest
+from calibtui.scoring.payload import PayloadRecipe, payload_digests
 from calibtui.scoring.prompts import load_prompt
 from calibtui.scoring.vlm import parameters_digest, vlm_judge
 from calibtui.store.frames import FrameRow
@@ -91,7 +91,7 @@ def _vlm_judge(context: Context, scoring: ScoringSettings, frames: Sequence[Fram
     prompt = load_prompt(context.root, scoring.prompt)
     recipe = PayloadRecipe(scoring.max_px, scoring.jpeg_quality)
     identity = JudgeIdentity("vlm", scoring.model or "", prompt.label, prompt.digest, parameters_digest(scoring))
-    payloads = [payload_digest(frame.digest, recipe) for frame in frames]
+    payloads = payload_digests((frame.digest for frame in frames), recipe)
     questions = Questions(identity, frames, payloads, scoring.passes)
 
     def opened(payer: Payer | None) -> Judge:

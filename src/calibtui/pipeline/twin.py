@@ -25,11 +25,23 @@ def simulated_twin_of(context: Context, detector: Detector) -> Detector:
     """The twin, from the store or made now of FRAMES frames of the pool, drawn by a hash of their digests.
 
     It stays the same while the float model does, also when the pool grows: scores must not change their meaning."""
-    key = digest_of(["twin", file_digest(detector.path), layout_digest(detector), versions()])
-    row = context.store.artifacts.model(key)
-    if row is None or not (context.state / row.path).is_file():
-        row = _make(context, detector, key)
+    key = _key(detector)
+    row = _known(context, key) or _make(context, detector, key)
     return detector.with_model(context.state / row.path, simulate=True)
+
+
+def has_simulated_twin(context: Context, detector: Detector) -> bool:
+    """Whether the twin is there, so that nothing has to be made."""
+    return _known(context, _key(detector)) is not None
+
+
+def _key(detector: Detector) -> str:
+    return digest_of(["twin", file_digest(detector.path), layout_digest(detector), versions()])
+
+
+def _known(context: Context, key: str) -> ModelRow | None:
+    row = context.store.artifacts.model(key)
+    return row if row is not None and (context.state / row.path).is_file() else None
 
 
 def _make(context: Context, detector: Detector, key: str) -> ModelRow:
