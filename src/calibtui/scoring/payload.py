@@ -58,5 +58,5 @@ def payload_digests(frame_digests: Iterable[str], recipe: PayloadRecipe) -> list
         hashlib.sha256(head + digest.encode() + tail).hexdigest()
         if digest.isalnum()
         else payload_digest(digest, recipe)
-        for each in frame_digests
+        for digest in frame_digests
     ]
