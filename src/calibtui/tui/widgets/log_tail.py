@@ -1,0 +1,41 @@
+"""The log of a job as it grows; the cursor follows the end until it is moved away from it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from calibtui.tui.text import cut
+from calibtui.tui.widgets.lines import Line
+from calibtui.tui.widgets.row_list import RowList
+
+KEPT = 2000
+"""Lines; older ones go."""
+
+
+class LogTail(RowList[str]):
+    HELP = """\
+What the job says as it goes. **End** follows it again after you have scrolled up.
+"""
+
+    def __init__(self, id: str | None = None) -> None:
+        super().__init__(_line, empty="The log stands here while a job runs.", id=id)
+
+    def add(self, lines: Sequence[str]) -> None:
+        """Adds lines at the end."""
+        if not lines:
+            return
+        follows = not self.rows or self.cursor >= len(self.rows) - 1
+        rows = [*self.rows, *(part for line in lines for part in line.splitlines() or [""])]
+        dropped = max(0, len(rows) - KEPT)
+        at = self.cursor
+        self.show(rows[dropped:])
+        self.cursor = len(self.rows) - 1 if follows else max(0, at - dropped)
+
+    def clear(self) -> None:
+        self.show([])
+
+
+def _line(text: str, width: int) -> Line:
+    lowered = text.lower()
+    role = "bad" if "error" in lowered else "warn" if "warning" in lowered else "muted"
+    return [(cut(text, width), role)]

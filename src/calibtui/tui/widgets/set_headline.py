@@ -1,0 +1,59 @@
+"""What a set is, in a few lines: whose, how large, chosen how, and how it differs from another."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from calibtui.engine.wire.sets import SetView
+from calibtui.tui.widgets.lines import Line, LineView, Span
+from calibtui.tui.widgets.points import counted, decimals, share, short_digest
+from calibtui.tui.widgets.wrapping import wrapped
+
+
+class SetHeadline(LineView):
+    """The draft or a locked set. While knobs are tried out, `tried` says which, "size 64 → 96"."""
+
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._view: SetView | None = None
+        self._tried = ""
+        self._waiting = ""
+
+    def show(self, view: SetView | None, tried: str = "", waiting: str = "") -> None:
+        self._view, self._tried, self._waiting = view, tried, waiting
+        self.refill()
+
+    def lines(self, width: int) -> Sequence[Line]:
+        view = self._view
+        if view is None:
+            return [[(line, "muted")] for line in wrapped(self._waiting or "…", width)]
+        lines: list[Line] = [_identity(view, width), _difference(view)]
+        if self._tried:
+            said = f"~ tried out: {self._tried} · k keeps it, esc takes it back"
+            lines += [[(line, "key")] for line in wrapped(said, width)]
+        if self._waiting:
+            lines += [[(line, "muted")] for line in wrapped(self._waiting, width)]
+        return lines
+
+
+def _identity(view: SetView, width: int) -> Line:
+    state: Span = (f"■ {view.name or 'set'}, locked", "good") if view.locked else ("◇ draft", "title")
+    wanted = "" if view.size == view.wanted else f" of {view.wanted:,} wanted"
+    parts = [counted(view.size, "frame") + wanted, view.strategy, f"seed {view.seed}"]
+    parts += [f"{view.picked:,} picked"] if view.picked else []
+    parts += [f"{view.pinned:,} pinned"] if view.pinned else []
+    parts += [f"mean difficulty {decimals(view.mean_difficulty)}"]
+    parts += [short_digest(view.digest)] if width >= 110 and view.digest else []
+    return [state, ("   ", "plain"), (parts[0], "strong"), (" · " + " · ".join(parts[1:]), "plain")]
+
+
+def _difference(view: SetView) -> Line:
+    if view.overlap is None:
+        return [(view.said or "There is no locked set to compare it with yet.", "muted")]
+    other = "the last locked set" if view.compared_with in ("", "last") else view.compared_with
+    return [
+        (f"+{view.added:,} added", "good" if view.added else "muted"),
+        ("  ", "plain"),
+        (f"−{view.dropped:,} dropped", "bad" if view.dropped else "muted"),
+        (f"  against {other} · {share(view.overlap)} in both", "plain"),
+    ]
