@@ -1,9 +1,133 @@
-"""The overview."""
+"""What runs, what it costs, what is next."""
 
 from __future__ import annotations
 
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import VerticalScroll
+
+from calibtui.engine.wire.runs import Cancel, Pause, Resume, Start
+from calibtui.engine.wire.snapshot import STAGES, Job, Snapshot
+from calibtui.tui.overview.difficulty import difficulty
+from calibtui.tui.overview.money import money
+from calibtui.tui.overview.people import jobs, next_step, outcome, people, pool
+from calibtui.tui.overview.pipeline import pipeline
+from calibtui.tui.overview.scoring import scoring
 from calibtui.tui.screens.workbench_screen import WorkbenchScreen
+from calibtui.tui.widgets.snapshot_view import SnapshotView
+
+STARTS: tuple[tuple[str, tuple[str, ...], str], ...] = (
+    ("Everything", STAGES, "index the pool, score, select, quantize and compare, as far as there is something to do"),
+    ("Score", ("pool", "score"), "ask the judge about the frames that have no score yet"),
+    ("Select", ("select",), "the calibration set, as the knobs of 3 say"),
+    ("Quantize", ("quantize",), "the INT8 model, as the knobs of 4 say"),
+    ("Evaluate", ("evaluate",), "the mAP of the INT8 model beside the float one"),
+)
+
+
+class Dashboard(VerticalScroll, can_focus=True):
+    """The parts, in one or more columns as the width allows; scrolls where they are higher than the screen."""
+
+    HELP: ClassVar[str] = """\
+The five stages on top go from frames to the comparison of both models; each is not yet, queued, running, paused, done,
+failed, interrupted or outdated (what it was made of has changed since).
+
+Below: scoring as it goes, how the frames spread over difficulty, what this run costs and how full the budgets are, the
+queue of jobs, and who else is attached. Money counts what is spent and what is held for questions on their way."""
 
 
 class OverviewScreen(WorkbenchScreen):
     NAME = "overview"
+    HELP = "The state of the workspace at a glance, and the keys that start, hold and end its jobs."
+    DEFAULT_CSS = """
+    OverviewScreen Dashboard {
+        layout: grid; grid-size: 2; grid-columns: 1fr 1fr; grid-rows: auto; grid-gutter: 1 4; padding: 1 2 0 2;
+        height: 1fr; scrollbar-size-vertical: 1; keyline: none;
+    }
+    OverviewScreen .across { column-span: 2; }
+    OverviewScreen.-narrow Dashboard { grid-size: 1; grid-columns: 1fr; grid-gutter: 1 1; padding: 0 1; }
+    OverviewScreen.-narrow .across { column-span: 1; }
+    OverviewScreen.-normal.-short Dashboard, OverviewScreen.-normal.-high Dashboard { padding: 0 1; grid-gutter: 1 2; }
+    OverviewScreen.-vast Dashboard { grid-size: 3; grid-columns: 1fr 1fr 1fr; padding: 1 3; grid-gutter: 2 6; }
+    OverviewScreen.-vast .across { column-span: 3; }
+    OverviewScreen.-vast .wide { column-span: 2; }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("s", "start", "start", id="overview.start", tooltip="Starts one stage, or all that is left to do."),
+        Binding("p", "pause", "pause/resume", id="overview.pause",
+                tooltip="Holds all jobs, for everyone, or lets them go on. Questions on their way are still answered."),
+        Binding("c", "cancel", "cancel", id="overview.cancel",
+                tooltip="Ends the running job at its next safe point, or takes a waiting one out of the queue."),
+    ]  # fmt: skip
+
+    def body(self) -> ComposeResult:
+        with Dashboard():
+            yield SnapshotView(pipeline, classes="across")
+            yield SnapshotView(next_step, classes="across")
+            yield SnapshotView(scoring)
+            yield SnapshotView(difficulty)
+            yield SnapshotView(money, classes="across")
+            yield SnapshotView(outcome)
+            yield SnapshotView(jobs)
+            yield SnapshotView(pool, classes="across")
+            yield SnapshotView(people, classes="across")
+
+    def on_snapshot(self, snapshot: Snapshot) -> None:
+        for view in self.query(SnapshotView):
+            view.show(snapshot)
+
+    def copied(self) -> str:
+        """The screen in words, for a message to a colleague."""
+        if self.snapshot is None:
+            return ""
+        parts = (part(self.snapshot, 100) for part in (pipeline, scoring, money, outcome))
+        return "\n".join("".join(span[0] for span in line).rstrip() for part in parts for line in part)
+
+    def action_start(self) -> None:
+        self.run_worker(self._start(), group="dialog", exclusive=True, exit_on_error=False)
+
+    async def _start(self) -> None:
+        from calibtui.tui.screens.choose import ChooseScreen
+
+        choice = await self.workbench.push_screen_wait(
+            ChooseScreen("Start what?", [(title, said) for title, _, said in STARTS])
+        )
+        if choice is not None:
+            self.send(Start(stages=STARTS[choice][1]))
+
+    def action_pause(self) -> None:
+        paused = self.snapshot is not None and self.snapshot.paused
+        self.send(Resume() if paused else Pause())
+
+    def action_cancel(self) -> None:
+        self.run_worker(self._cancel(), group="dialog", exclusive=True, exit_on_error=False)
+
+    async def _cancel(self) -> None:
+        """One job is asked about, of several one is chosen first."""
+        from calibtui.tui.screens.choose import ChooseScreen
+        from calibtui.tui.screens.confirm import ConfirmScreen
+
+        ending = (
+            [job for job in self.snapshot.jobs if job.state in ("running", "queued", "paused")] if self.snapshot else []
+        )
+        if not ending:
+            self.workbench.tell("No job runs or waits.")
+            return
+        job = ending[0]
+        if len(ending) > 1:
+            choice = await self.workbench.push_screen_wait(
+                ChooseScreen(
+                    "Cancel which job?", [(each.title, f"{each.state}, asked by {each.by}") for each in ending]
+                )
+            )
+            if choice is None:
+                return
+            job = ending[choice]
+        if await self.workbench.push_screen_wait(ConfirmScreen(_cancel_question(job), "What it did so far is kept.")):
+            self.send(Cancel(job=job.name))
+
+
+def _cancel_question(job: Job) -> str:
+    return f"Cancel the {job.state} job “{job.title}” that {job.by} asked for?"

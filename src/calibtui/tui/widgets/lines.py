@@ -34,6 +34,7 @@ class LineView(Widget):
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
         super().__init__(id=id, classes=classes)
         self._strips: list[Strip] = []
+        self._drawn_lines: list[tuple[Line, Strip]] = []
         self._role_styles: dict[str, Style] = {}
 
     def lines(self, width: int) -> Sequence[Line]:
@@ -57,8 +58,16 @@ class LineView(Widget):
             self.refresh(*changed)
 
     def _drawn(self, width: int) -> list[Strip]:
-        base = self.rich_style
-        return [Strip(self._segments(line)).adjust_cell_length(width, base).simplify() for line in self.lines(width)]
+        """The strips of the lines; of a line that is as it was, the strip there is."""
+        base, before = self.rich_style, self._drawn_lines
+        drawn = []
+        for y, line in enumerate(self.lines(width)):
+            if y < len(before) and before[y][0] == line and before[y][1].cell_length == width:
+                drawn.append(before[y])
+            else:
+                drawn.append((line, Strip(self._segments(line)).adjust_cell_length(width, base).simplify()))
+        self._drawn_lines = drawn
+        return [strip for _, strip in drawn]
 
     def _segments(self, line: Line) -> list[Segment]:
         segments = []
@@ -86,6 +95,7 @@ class LineView(Widget):
     def notify_style_update(self) -> None:
         super().notify_style_update()
         self._role_styles.clear()
+        self._drawn_lines = []
         if self.is_mounted:
             self._strips = []
             self.refill()

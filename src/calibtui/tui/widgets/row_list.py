@@ -108,7 +108,7 @@ class RowList(ScrollView, Generic[Row], can_focus=True):
 
     def _measure(self) -> None:
         lines = len(self.rows) if self.rows else len(self._empty_lines())
-        self.virtual_size = Size(self.size.width, self._headings + lines)
+        self.virtual_size = Size(self.scrollable_content_region.width, self._headings + lines)
 
     @property
     def _headings(self) -> int:
@@ -118,7 +118,7 @@ class RowList(ScrollView, Generic[Row], can_focus=True):
         self._measure()
 
     def render_line(self, y: int) -> Strip:
-        width = self.size.width
+        width = self.scrollable_content_region.width
         if self._headings and y == 0 and self._heading is not None:
             return self._strip(self._heading(width), width)
         index = y - self._headings + int(self.scroll_offset.y)
@@ -131,7 +131,7 @@ class RowList(ScrollView, Generic[Row], can_focus=True):
         return strip.apply_style(self._cursor_style()) if index == self.cursor else strip
 
     def _empty_lines(self) -> list[str]:
-        return wrapped(self.empty, self.size.width - 1) if self.empty else []
+        return wrapped(self.empty, self.scrollable_content_region.width - 1) if self.empty else []
 
     def _strip(self, line: Line, width: int) -> Strip:
         segments = [Segment(shown(span[0]), self.get_component_rich_style(f"line--{span[1]}")) for span in line]

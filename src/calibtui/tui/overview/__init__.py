@@ -1,0 +1,1 @@
+"""What the overview says: pure functions from a snapshot and a width to lines."""
