@@ -96,6 +96,12 @@ def network() -> NetworkBuilder:
 
 
 @pytest.fixture
+def empty_network() -> NetworkBuilder:
+    """Nothing yet."""
+    return NetworkBuilder()
+
+
+@pytest.fixture
 def prepared(tmp_path: Path, network: NetworkBuilder) -> PreparedModel:
     """The network as a file, prepared."""
     source = tmp_path / "float.onnx"

@@ -79,6 +79,16 @@ def _ablate(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seeds", type=int, default=5, metavar="N", help="of each condition, 5 or more (default: 5)")
 
 
+def _diagnose(parser: argparse.ArgumentParser) -> None:
+    _inspection(parser)
+    parser.add_argument("--frames", type=int, default=16, metavar="N", help="frames of the set to measure (default: 16)")
+
+
+def _inspection(parser: argparse.ArgumentParser) -> None:
+    _information(parser)
+    parser.add_argument("--set", action="append", default=[], metavar="TABLE.KEY=VALUE", help="override a setting")
+
+
 def _demo(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "dir", nargs="?", default="calibtui-demo", metavar="DIR", help="where to put it (default: %(default)s)"
@@ -127,6 +137,7 @@ _COMMANDS = {
     "quantize": ("make the INT8 model, headless", _headless),
     "evaluate": ("compare the mAP of both models, headless", _headless),
     "ablate": ("strategies, sizes and calibrators beside random sets, over several seeds", _ablate),
+    "diagnose": ("where the INT8 model's error comes from, and what to do about it", _diagnose),
     "stability": ("ask a sample of scored frames again: how much of the order comes back", _stability),
     "budget": ("budgets, who spent what, the audit trail; change a cap; reconcile", _budget),
     "keys": ("hand out, list and revoke keys that charge a budget node", _keys),

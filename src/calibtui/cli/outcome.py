@@ -24,6 +24,7 @@ _MODULES = {
     "quantize": "calibtui.cli.batch",
     "evaluate": "calibtui.cli.batch",
     "ablate": "calibtui.cli.ablate",
+    "diagnose": "calibtui.cli.diagnose",
     "stability": "calibtui.cli.stability",
     "budget": "calibtui.cli.budget",
     "keys": "calibtui.cli.keys",

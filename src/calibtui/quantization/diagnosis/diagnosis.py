@@ -24,7 +24,7 @@ from calibtui.quantization.diagnosis.range_causes import (
     shared_ranges,
     stretching_frames,
 )
-from calibtui.quantization.diagnosis.trials import Feed, Trials
+from calibtui.quantization.diagnosis.trials import Feed, OneFrame, Trials, as_they_are
 from calibtui.quantization.graph import graph_of
 from calibtui.quantization.output_error import FloatAnswers
 from calibtui.quantization.prepare import PreparedModel
@@ -54,6 +54,7 @@ class Subject:
     statistics: Statistics
     ranges: Mapping[str, Range]
     feed: Feed
+    one_frame: OneFrame = as_they_are
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +106,7 @@ def diagnose(
 
     `named`: a frame's digest to the name that findings use. Raises ModelError where the model can't be quantized so.
     """
-    trials = Trials(subject.prepared, subject.scheme, subject.ranges, answers, subject.feed, threads)
+    trials = Trials(subject.prepared, subject.scheme, subject.ranges, answers, subject.feed, threads, subject.one_frame)
     quantized = trials.quantized()
     comparison = Comparison(subject.prepared, quantized, threads)
     frames = 0

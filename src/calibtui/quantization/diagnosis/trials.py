@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from calibtui.quantization.graph import graph_of
 from calibtui.quantization.output_error import FloatAnswers
 from calibtui.quantization.prepare import PreparedModel
+from calibtui.quantization.presets import FOLDED_OPS
 from calibtui.quantization.qdq import qdq_model
 from calibtui.quantization.schemes import Scheme
 from calibtui.quantization.sessions import session_options
@@ -23,6 +24,14 @@ from calibtui.quantization.tensors import nodes_in_float
 Range = tuple[float, float]
 Feed = Callable[[NDArray[np.float32]], Mapping[str, NDArray[Any]]]
 """A prepared frame to all inputs of the model by name."""
+Outputs = Mapping[str, NDArray[Any]]
+OneFrame = Callable[[Outputs], Outputs]
+"""A model's outputs to those of the one frame that was asked, where its batch is larger."""
+
+
+def as_they_are(outputs: Outputs) -> Outputs:
+    """For a model whose batch is one frame."""
+    return outputs
 
 
 class Trials:
@@ -40,6 +49,7 @@ class Trials:
         answers: FloatAnswers,
         feed: Feed,
         threads: int = 1,
+        one_frame: OneFrame = as_they_are,
     ) -> None:
         self._model = prepared.load()
         self._graph = graph_of(self._model)
@@ -49,11 +59,15 @@ class Trials:
         self._answers = answers
         self._feed = feed
         self._threads = threads
+        self._one_frame = one_frame
         self._known: dict[tuple[frozenset[str], tuple[tuple[str, Range], ...]], float] = {}
         kept = nodes_in_float(self._graph, scheme)
-        nodes = (node for node in self._model.graph.node if node.op_type in scheme.op_types)
+        # Activation functions that are folded follow the layer before them: out of it they would want ranges of their
+        # own.
+        own = frozenset(scheme.op_types) - frozenset(FOLDED_OPS)
+        nodes = (node for node in self._model.graph.node if node.op_type in own)
         self.rounded = tuple(node.name for node in nodes if node.name not in kept)
-        """Names of the nodes that the scheme quantizes, in graph order."""
+        """Names of the nodes that the scheme quantizes on their own, in graph order."""
 
     def under(self, scheme: Scheme) -> Trials:
         """The same with another scheme."""
@@ -87,7 +101,8 @@ class Trials:
         options = session_options(self._threads, optimize=optimize, config=self._scheme.session_config)
         session = ort.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
 
-        def infer(tensor: NDArray[np.float32]) -> dict[str, NDArray[Any]]:
-            return dict(zip(self._outputs, session.run(self._outputs, dict(self._feed(tensor))), strict=True))
+        def infer(tensor: NDArray[np.float32]) -> Outputs:
+            found = session.run(self._outputs, dict(self._feed(tensor)))
+            return self._one_frame(dict(zip(self._outputs, found, strict=True)))
 
         return self._answers.error(infer).total

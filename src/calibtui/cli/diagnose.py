@@ -1,0 +1,30 @@
+"""`calibtui diagnose`: where the INT8 model's error comes from, and what to do."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+from calibtui.cli.batch import stopped_by_signals
+from calibtui.cli.progress import shown_progress
+from calibtui.core.progress import StopFlag
+from calibtui.workspace.load import load_settings
+
+
+def run(arguments: argparse.Namespace) -> int:
+    from calibtui.pipeline.diagnose import diagnose_model
+
+    settings = load_settings(Path(arguments.dir), arguments.set)
+    stop = StopFlag()
+    with stopped_by_signals(stop), shown_progress() as on_progress:
+        document = diagnose_model(settings, frames=arguments.frames, on_progress=on_progress, stop=stop)
+    if arguments.json:
+        print(json.dumps(document, allow_nan=False))
+        return 0
+    from rich.console import Console
+
+    from calibtui.report.diagnosis import diagnosis_report
+
+    Console(highlight=False).print(diagnosis_report(document))
+    return 0

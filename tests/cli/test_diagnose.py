@@ -1,0 +1,51 @@
+"""`calibtui diagnose` on a small workspace."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+
+@pytest.fixture
+def workspace(make_workspace, calibtui):
+    root = make_workspace(pool=12)
+    assert calibtui("select", root, "--set", "selection.strategy=random").code == 0
+    return root
+
+
+def test_a_diagnosis_is_one_json_object_and_a_file_that_is_read_back(workspace, calibtui):
+    first = calibtui("diagnose", workspace, "--json", "--frames", 4)
+    assert first.code == 0, first.err
+    found = first.json
+    assert found["frames"] == 4
+    assert {layer["name"] for layer in found["layers"]} >= {name for p in found["proofs"] for name in p["layers"]}
+    effects = [finding["effect"] for finding in found["findings"] if finding["effect"] is not None]
+    assert effects == sorted(effects, reverse=True)
+    (kept,) = (workspace / ".calibtui" / "diagnosis").iterdir()
+    assert kept.stem == found["key"]
+    assert json.loads(kept.read_text()) == found
+    again = calibtui("diagnose", workspace, "--json", "--frames", 4)
+    assert again.json == found
+    assert "layers one by one" not in again.err
+
+
+def test_people_read_the_causes_with_their_remedies(workspace, calibtui):
+    shown = calibtui("diagnose", workspace, "--frames", 2)
+    assert shown.code == 0, shown.err
+    assert "output error" in shown.out
+    assert "Layer" in shown.out
+
+
+def test_other_settings_have_another_diagnosis(workspace, calibtui):
+    keys = {
+        calibtui("diagnose", workspace, "--json", "--frames", 1, *options).json["key"]
+        for options in ((), ("--set", "quantization.calibrator=minmax"))
+    }
+    assert len(keys) == 2
+
+
+def test_without_a_set_the_next_step_is_named(make_workspace, calibtui):
+    result = calibtui("diagnose", make_workspace())
+    assert result.code == 2
+    assert "calibtui select" in result.err
