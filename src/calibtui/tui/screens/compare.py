@@ -44,8 +44,8 @@ touches zero (┃), no difference was measured.
 - **y** copies: on the table the table, elsewhere the verdict
 """
     DEFAULT_CSS = """
-    CompareScreen Verdict { margin: 0 1 1 1; }
-    CompareScreen.-short Verdict { margin: 0 1; max-height: 4; }
+    CompareScreen Verdict { padding: 0 2 1 2; }
+    CompareScreen.-short Verdict { padding: 0 2; max-height: 4; }
     CompareScreen #compare-panes { layout: grid; grid-size: 2 2; grid-columns: 3fr 2fr; grid-rows: 3fr 2fr; }
     CompareScreen #compare-panes.-one { layout: vertical; }
     CompareScreen #pane-figures { row-span: 2; }

@@ -63,7 +63,7 @@ The job runs in the engine: you can leave, and come back to it.
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("g", "start(False)", "start", id="quantize.start", tooltip="Quantizes and evaluates"),
-        Binding("G", "start(True)", "select, quantize and evaluate", id="quantize.all", tooltip="The set anew, too"),
+        Binding("G", "start(True)", "select and start", id="quantize.all", tooltip="The set anew, too"),
         Binding("c", "cancel", "cancel", id="quantize.cancel", tooltip="Ends the job at its next safe point"),
     ]
 

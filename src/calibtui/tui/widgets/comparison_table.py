@@ -9,11 +9,13 @@ from calibtui.tui.figures import moment
 from calibtui.tui.text import padded, right
 from calibtui.tui.widgets.comparison_rows import Cell, TableRow, as_text, table_rows
 from calibtui.tui.widgets.lines import Line, Span
+from calibtui.tui.widgets.points import known
 from calibtui.tui.widgets.row_list import RowList
 from calibtui.tui.widgets.verdict import BETTER, WORSE, sign_of
 
 _FLOAT, _NARROW, _WIDE = 9, 15, 20
 _NAMES = 14
+_LEAST_BAR, _MOST_BAR = 12, 40
 
 
 class ComparisonTable(RowList[TableRow]):
@@ -63,6 +65,9 @@ mAP in points (0 to 100), on the evaluation frames. Behind each INT8 figure stan
         spans.append((right(row.cells[0].text, _FLOAT), "strong" if main else "plain"))
         for run, cell in zip(self._runs, row.cells[1:], strict=True):
             spans += _cell(cell, each, run, main)
+        room = width - names - _FLOAT - each * len(self._runs) - 2
+        if room >= _LEAST_BAR and row.values:
+            spans += [("  ", "plain"), *_bar(row.reference, row.values[0], min(_MOST_BAR, room), self._runs[0])]
         return spans
 
 
@@ -74,6 +79,20 @@ def _cell(cell: Cell, each: int, run: Comparison, main: bool) -> list[Span]:
     if cell.worse and sign_of(run) in (WORSE, BETTER):
         role = "bad" if cell.worse > 0 else "good"
     return [(right(cell.text, each - changes), "strong" if main else "plain"), (right(cell.change, changes), role)]
+
+
+def _bar(reference: float | None, value: float | None, width: int, run: Comparison) -> list[Span]:
+    """What both reach as a heavy line, then dashes for what INT8 lost or a double line for what it gained."""
+    if reference is None or value is None or not (known(reference) and known(value)):
+        return []
+    kept = round(width * min(reference, value))
+    more = round(width * max(reference, value)) - kept
+    measured = sign_of(run) in (WORSE, BETTER)
+    lost = value < reference
+    return [
+        ("━" * kept, "accent"),
+        (("┄" if lost else "═") * more, ("bad" if lost else "good") if measured else "muted"),
+    ]
 
 
 def column_title(run: Comparison, width: int) -> str:

@@ -49,7 +49,12 @@ Settings that can be turned.
         Binding("left,minus", "step(-1)", "back", show=False, id="knobs.less", tooltip="The value before"),
         Binding("enter", "choose", "type", id="knobs.type", tooltip="Type a value"),
         Binding(
-            "backspace,delete", "written", "as in file", id="knobs.written", tooltip="Back to what calibtui.toml says"
+            "backspace,delete",
+            "written",
+            "as in file",
+            show=False,
+            id="knobs.written",
+            tooltip="Back to what calibtui.toml says",
         ),
     ]
 
@@ -80,7 +85,7 @@ class KnobList(Vertical):
 
     DEFAULT_CSS = """
     KnobList { height: 1fr; width: 1fr; }
-    KnobList > KnobRows { height: 1fr; min-height: 3; }
+    KnobList > KnobRows { height: auto; min-height: 3; max-height: 70%; }
     KnobList > Input { display: none; height: 1; border: none; padding: 0; background: $surface; }
     KnobList.-typing > Input { display: block; }
     KnobList > .knobs--meaning { max-height: 9; margin-top: 1; }

@@ -44,7 +44,7 @@ class PaneTabs(LineView):
     """The panes' titles in one line; the one that is shown is marked. A click shows another."""
 
     DEFAULT_CSS = """
-    PaneTabs { height: 1; margin: 0 1; }
+    PaneTabs { height: 1; padding: 0 1; }
     """
 
     def __init__(self, panes: Panes) -> None:
@@ -58,7 +58,7 @@ class PaneTabs(LineView):
         return [spans]
 
     def on_click(self, event: events.Click) -> None:
-        begin = 0
+        begin = self.styles.padding.left
         for number, pane in enumerate(self._panes.panes):
             if begin <= event.x < begin + cell_len(pane.title) + 2:
                 self._panes.show(number)
@@ -71,7 +71,7 @@ class Panes(Container):
     the style sheet's business."""
 
     DEFAULT_CSS = """
-    Panes { height: 1fr; width: 1fr; layout: horizontal; }
+    Panes { height: 1fr; width: 1fr; layout: horizontal; grid-gutter: 0 2; }
     Panes > PaneTabs { display: none; }
     Panes.-one { layout: vertical; }
     Panes.-one > PaneTabs { display: block; }
@@ -80,7 +80,7 @@ class Panes(Container):
     Panes.-one > Pane > .pane--title { display: none; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("right_square_bracket", "turn(1)", "next pane", key_display="]", id="panes.next", tooltip="Next pane"),
+        Binding("right_square_bracket", "turn(1)", "pane", key_display="]", id="panes.next", tooltip="Next pane"),
         Binding(
             "left_square_bracket",
             "turn(-1)",

@@ -108,11 +108,20 @@ class RowList(ScrollView, Generic[Row], can_focus=True):
 
     def _measure(self) -> None:
         lines = len(self.rows) if self.rows else len(self._empty_lines())
-        self.virtual_size = Size(self.scrollable_content_region.width, self._headings + lines)
+        high = self._headings + lines
+        changed = self.virtual_size.height != high
+        self.virtual_size = Size(self.scrollable_content_region.width, high)
+        if changed and self.styles.is_auto_height:
+            self.refresh(layout=True)
 
     @property
     def _headings(self) -> int:
         return 1 if self._heading is not None and self.rows else 0
+
+    @property
+    def _spare(self) -> int:
+        """A blank cell before the scroll bar, where there is one."""
+        return int(self.show_vertical_scrollbar)
 
     def on_resize(self) -> None:
         self._measure()
@@ -120,15 +129,15 @@ class RowList(ScrollView, Generic[Row], can_focus=True):
     def render_line(self, y: int) -> Strip:
         width = self.scrollable_content_region.width
         if self._headings and y == 0 and self._heading is not None:
-            return self._strip(self._heading(width), width)
+            return self._strip(self._heading(width - self._spare), width)
         index = y - self._headings + int(self.scroll_offset.y)
         if not self.rows:
             lines = self._empty_lines()
             return self._strip([(lines[index], "muted")] if 0 <= index < len(lines) else [], width)
         if index >= len(self.rows):
             return Strip.blank(width, self.rich_style)
-        strip = self._strip(self._line(self.rows[index], width), width)
-        return strip.apply_style(self._cursor_style()) if index == self.cursor else strip
+        strip = self._strip(self._line(self.rows[index], width - self._spare), width)
+        return _under_cursor(strip, self._cursor_style()) if index == self.cursor else strip
 
     def _empty_lines(self) -> list[str]:
         return wrapped(self.empty, self.scrollable_content_region.width - 1) if self.empty else []
@@ -176,3 +185,8 @@ class RowList(ScrollView, Generic[Row], can_focus=True):
             self.cursor = index
             if event.chain == 2:
                 self.action_choose()
+
+
+def _under_cursor(strip: Strip, cursor: Style) -> Strip:
+    """The cursor's ground under every segment, whatever ground its role brings."""
+    return Strip([Segment(text, style + cursor if style else cursor) for text, style, _ in strip], strip.cell_length)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from calibtui.engine.wire.sets import SetView, TensorRange
-from calibtui.tui.text import padded
+from calibtui.tui.text import cut, cut_path, padded
 from calibtui.tui.widgets.bars import bar_spans
 from calibtui.tui.widgets.lines import Line, LineView, Span
 from calibtui.tui.widgets.points import counted, decimals, share
@@ -39,15 +39,19 @@ def _coverage(view: SetView, width: int) -> list[Line]:
     if view.coverage is None:
         return [[("coverage of the pool: n/a", "muted")]]
     cells = max(6, min(30, width - _NAMES - 6))
-    lines: list[Line] = [[("mean similarity of a pool frame to its nearest in the set", "muted")]]
+    meaning = "mean similarity of a pool frame to its nearest in the set"
+    lines: list[Line] = [[(line, "muted")] for line in wrapped(meaning, width)]
     rows = (("this set", view.coverage, "accent"), ("random", view.random_coverage, "muted"))
     for name, value, role in rows:
         figure: Span = (decimals(value, 3).rjust(6), "strong" if role == "accent" else "muted")
         lines.append([(padded(name, _NAMES), "plain"), *bar_spans(value or 0.0, cells, role), figure])
-    return lines + ([[_against_random(view.coverage, view.random_coverage)]] if view.random_coverage else [])
+    if view.random_coverage:
+        said, role = _against_random(view.coverage, view.random_coverage)
+        lines += [[(line, role)] for line in wrapped(said, width)]
+    return lines
 
 
-def _against_random(coverage: float, random: float) -> Span:
+def _against_random(coverage: float, random: float) -> tuple[str, str]:
     if round(coverage, 3) == round(random, 3):
         return ("≈ covers the pool like a random set of its size", "muted")
     if coverage > random:
@@ -69,32 +73,29 @@ def _ranges(view: SetView, width: int) -> list[Line]:
     lines: list[Line] = [heading, *([(line, "plain")] for line in wrapped(view.range_said, width) if line)]
     if not view.ranges:
         return [heading, [("✓ the set reaches as far as the pool does", "good")], *lines[1:]]
-    return [*lines, *(line for one in view.ranges for line in _range(one, width))]
+    frames = {digest for one in view.ranges for digest in one.fixed_by}
+    lines += [line for one in view.ranges for line in _range(one, width)]
+    if frames:
+        said = f"picks the {counted(len(frames), 'frame')} of the pool that would cover them"
+        lines.append([("R ", "key"), (cut(said, width - 2), "plain")])
+    return lines
 
 
 def _range(one: TensorRange, width: int) -> list[Line]:
     """The pool's range as a thin line, the part of it that the set covers as a thick one."""
-    cells = max(8, min(24, width // 3))
+    cells = max(8, min(40, width - 14))
     span = one.pool_high - one.pool_low
     first, last = (
         max(0, min(cells, round((edge - one.pool_low) / span * cells))) if span > 0 else end
         for edge, end in ((one.set_low, 0), (one.set_high, cells))
     )
     last = max(first, last)
-    line: Line = [
-        ("─" * first, "warn"),
-        ("━" * (last - first), "accent"),
-        ("─" * (cells - last), "warn"),
-        (f" {share(one.clipped)} missed ".rjust(14), "warn"),
-        (one.tensor, "plain"),
-    ]
-    if not one.fixed_by:
-        return [line]
     return [
-        line,
+        [(cut_path(one.tensor, width), "plain")],
         [
-            (f"  {counted(len(one.fixed_by), 'frame')} of the pool would cover it: ", "muted"),
-            ("R", "key"),
-            (" picks them", "muted"),
+            ("─" * first, "warn"),
+            ("━" * (last - first), "accent"),
+            ("─" * (cells - last), "warn"),
+            (f" {share(one.clipped)} missed", "warn"),
         ],
     ]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from rich.cells import cell_len
+
 from calibtui.engine.wire.sets import SetView
 from calibtui.tui.widgets.lines import Line, LineView, Span
 from calibtui.tui.widgets.points import counted, decimals, share, short_digest
@@ -37,14 +39,20 @@ class SetHeadline(LineView):
 
 
 def _identity(view: SetView, width: int) -> Line:
+    """As many facts as there is room for, the most telling first."""
     state: Span = (f"■ {view.name or 'set'}, locked", "good") if view.locked else ("◇ draft", "title")
     wanted = "" if view.size == view.wanted else f" of {view.wanted:,} wanted"
-    parts = [counted(view.size, "frame") + wanted, view.strategy, f"seed {view.seed}"]
-    parts += [f"{view.picked:,} picked"] if view.picked else []
-    parts += [f"{view.pinned:,} pinned"] if view.pinned else []
-    parts += [f"mean difficulty {decimals(view.mean_difficulty)}"]
-    parts += [short_digest(view.digest)] if width >= 110 and view.digest else []
-    return [state, ("   ", "plain"), (parts[0], "strong"), (" · " + " · ".join(parts[1:]), "plain")]
+    facts = [view.strategy, f"seed {view.seed}"]
+    facts += [f"{view.pinned:,} pinned"] if view.pinned else []
+    facts += [f"{view.picked:,} picked"] if view.picked else []
+    facts += [f"mean difficulty {decimals(view.mean_difficulty)}", short_digest(view.digest)]
+    size = counted(view.size, "frame") + wanted
+    said = ""
+    for fact in filter(None, facts):
+        if cell_len(f"{state[0]}   {size}{said} · {fact}") > width:
+            break
+        said += f" · {fact}"
+    return [state, ("   ", "plain"), (size, "strong"), (said, "plain")]
 
 
 def _difference(view: SetView) -> Line:

@@ -80,7 +80,7 @@ class Verdict(Horizontal):
     """The change in points in large digits, and its words beside it."""
 
     DEFAULT_CSS = """
-    Verdict { height: auto; padding: 0 1; }
+    Verdict { height: auto; }
     Verdict > Digits { width: auto; min-width: 16; height: 3; margin-right: 2; color: $foreground; display: none; }
     Verdict.-measured > Digits { display: block; }
     Verdict.-worse > Digits { color: $bad; }
