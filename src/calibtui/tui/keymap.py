@@ -11,8 +11,6 @@ import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from textual.binding import Binding, BindingType
-
 from calibtui.core.errors import ConfigurationError
 
 FILE = "keymap.toml"
@@ -51,8 +49,3 @@ def check_keymap(file: Path, keymap: Mapping[str, str], known: Iterable[str]) ->
                 f"{file}: [keys] {name!r} names nothing that a key does.",
                 f"Did you mean {near[0]!r}?" if near else "The names stand in docs/workbench.md.",
             )
-
-
-def binding_ids(*declared: Iterable[BindingType]) -> set[str]:
-    """The ids of bindings, as they are written in BINDINGS."""
-    return {binding.id for bindings in declared for binding in bindings if isinstance(binding, Binding) and binding.id}

@@ -77,7 +77,7 @@ def pool(snapshot: Snapshot, width: int) -> Sequence[Line]:
             if n
         ),
     ]
-    lines = wrapped(" · ".join(parts), max(10, width - 10))
+    lines = wrapped(", ".join(parts), max(10, width - 10))
     return [
         [("Pool      " if not number else " " * 10, "title"), (text, "plain")] for number, text in enumerate(lines[:3])
     ]

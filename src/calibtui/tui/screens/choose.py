@@ -13,6 +13,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from calibtui.tui.text import cut, plain
+from calibtui.tui.widgets.key_line import KeyLine
 from calibtui.tui.widgets.lines import Line
 from calibtui.tui.widgets.row_list import RowList
 
@@ -45,6 +46,7 @@ class ChooseScreen(ModalScreen[int | None]):
             rows: RowList[tuple[int, Option]] = RowList(_option)
             rows.styles.height = min(12, len(self._options))
             yield rows
+        yield KeyLine()
 
     def on_mount(self) -> None:
         self.query_one(RowList).show(self._options)

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import VerticalScroll
+from textual.containers import Container, VerticalScroll
 
 from calibtui.engine.wire.runs import Cancel, Pause, Resume, Start
 from calibtui.engine.wire.snapshot import STAGES, Job, Snapshot
@@ -42,17 +42,13 @@ class OverviewScreen(WorkbenchScreen):
     NAME = "overview"
     HELP = "The state of the workspace at a glance, and the keys that start, hold and end its jobs."
     DEFAULT_CSS = """
-    OverviewScreen Dashboard {
-        layout: grid; grid-size: 2; grid-columns: 1fr 1fr; grid-rows: auto; grid-gutter: 1 4; padding: 1 2 0 2;
-        height: 1fr; scrollbar-size-vertical: 1; keyline: none;
-    }
-    OverviewScreen .across { column-span: 2; }
-    OverviewScreen.-narrow Dashboard { grid-size: 1; grid-columns: 1fr; grid-gutter: 1 1; padding: 0 1; }
-    OverviewScreen.-narrow .across { column-span: 1; }
-    OverviewScreen.-normal.-short Dashboard, OverviewScreen.-normal.-high Dashboard { padding: 0 1; grid-gutter: 1 2; }
-    OverviewScreen.-vast Dashboard { grid-size: 3; grid-columns: 1fr 1fr 1fr; padding: 1 3; grid-gutter: 2 6; }
-    OverviewScreen.-vast .across { column-span: 3; }
-    OverviewScreen.-vast .wide { column-span: 2; }
+    OverviewScreen Dashboard { height: 1fr; padding: 0 1; scrollbar-size-vertical: 1; }
+    OverviewScreen Dashboard > SnapshotView, OverviewScreen Dashboard > .pair { margin-bottom: 1; }
+    OverviewScreen .pair { height: auto; layout: horizontal; }
+    OverviewScreen .pair > SnapshotView { margin-right: 2; }
+    OverviewScreen.-narrow .pair { layout: vertical; }
+    OverviewScreen.-narrow .pair > SnapshotView { margin: 0 0 1 0; }
+    OverviewScreen.-tall Dashboard, OverviewScreen.-vast Dashboard { padding: 1 2; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("s", "start", "start", id="overview.start", tooltip="Starts one stage, or all that is left to do."),
@@ -64,15 +60,17 @@ class OverviewScreen(WorkbenchScreen):
 
     def body(self) -> ComposeResult:
         with Dashboard():
-            yield SnapshotView(pipeline, classes="across")
-            yield SnapshotView(next_step, classes="across")
-            yield SnapshotView(scoring)
-            yield SnapshotView(difficulty)
-            yield SnapshotView(money, classes="across")
-            yield SnapshotView(outcome)
-            yield SnapshotView(jobs)
-            yield SnapshotView(pool, classes="across")
-            yield SnapshotView(people, classes="across")
+            yield SnapshotView(pipeline)
+            yield SnapshotView(next_step)
+            with Container(classes="pair"):
+                yield SnapshotView(scoring)
+                yield SnapshotView(difficulty)
+            yield SnapshotView(money)
+            with Container(classes="pair"):
+                yield SnapshotView(outcome)
+                yield SnapshotView(jobs)
+            yield SnapshotView(pool)
+            yield SnapshotView(people)
 
     def on_snapshot(self, snapshot: Snapshot) -> None:
         for view in self.query(SnapshotView):

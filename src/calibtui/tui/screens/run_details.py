@@ -3,28 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar
-
-from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
-from textual.containers import VerticalScroll
-from textual.screen import ModalScreen
 
 from calibtui.engine.wire.runs import Difference, RunDetail
 from calibtui.tui.figures import duration, euros, moment
+from calibtui.tui.screens.page import PageScreen
 from calibtui.tui.states import sign
 from calibtui.tui.text import cut, padded
 from calibtui.tui.widgets.lines import Line, LineView
 from calibtui.tui.widgets.wrapping import wrapped
 
 
-class Page(LineView):
-    """Lines made once for a width."""
-
-    DEFAULT_CSS = "Page { height: auto; }"
-
-
-class DetailPage(Page):
+class DetailPage(LineView):
     def __init__(self, detail: RunDetail) -> None:
         super().__init__()
         self._detail = detail
@@ -50,7 +39,7 @@ class DetailPage(Page):
         return [*head, *settings, [], [("Summary", "title")], *summary]
 
 
-class DifferencePage(Page):
+class DifferencePage(LineView):
     def __init__(self, first: str, second: str, difference: Difference) -> None:
         super().__init__()
         self._first, self._second, self._difference = first, second, difference
@@ -70,41 +59,12 @@ class DifferencePage(Page):
         return [title, *(rows or [[("Nothing differs.", "plain")]])]
 
 
-class PageScreen(ModalScreen[None]):
-    """A page to read and scroll."""
-
-    HELP: ClassVar[str] = "Arrows and page keys scroll, y copies it, Esc goes back."
-    DEFAULT_CSS = """
-    PageScreen { align: center middle; }
-    PageScreen > VerticalScroll {
-        width: 94%; max-width: 140; height: 90%; padding: 1 2; background: $surface; border-left: outer $accent;
-        scrollbar-size-vertical: 1;
-    }
-    """
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,q", "dismiss", "back", id="page.back", tooltip="Back to the runs."),
-        Binding("y", "copy", "copy", id="page.copy", tooltip="Copies the page."),
-    ]
-
-    def page(self) -> Page:
-        """What is shown."""
-        return Page()
-
-    def compose(self) -> ComposeResult:
-        with VerticalScroll():
-            yield self.page()
-
-    def action_copy(self) -> None:
-        lines = self.query_one(Page).lines(120)
-        self.app.copy("\n".join("".join(span[0] for span in line).rstrip() for line in lines))  # type: ignore[attr-defined]
-
-
 class RunDetailsScreen(PageScreen):
     def __init__(self, detail: RunDetail) -> None:
         super().__init__()
         self._detail = detail
 
-    def page(self) -> Page:
+    def page(self) -> LineView:
         return DetailPage(self._detail)
 
 
@@ -113,5 +73,5 @@ class DifferenceScreen(PageScreen):
         super().__init__()
         self._parts = (first, second, difference)
 
-    def page(self) -> Page:
+    def page(self) -> LineView:
         return DifferencePage(*self._parts)

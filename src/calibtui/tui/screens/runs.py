@@ -150,8 +150,7 @@ class RunsScreen(WorkbenchScreen):
         from calibtui.tui.screens.run_details import RunDetailsScreen
 
         line = self.query_one(RunList).current
-        detail = await self.ask(Run(run=line.run)) if line is not None else None
-        if detail is not None:
+        if line is not None and (detail := await self.ask(Run(run=line.run))) is not None:
             self.app.push_screen(RunDetailsScreen(detail))
 
     def action_diff(self) -> None:

@@ -122,7 +122,8 @@ class WorkbenchScreen(Screen[None]):
     async def _agreed(self, refusal: EngineRefusedError) -> bool:
         from calibtui.tui.screens.confirm import ConfirmScreen
 
-        return bool(await self.workbench.push_screen_wait(ConfirmScreen(refusal.confirm or refusal.message, refusal.hint)))
+        agreed: bool = await self.app.push_screen_wait(ConfirmScreen(refusal.confirm or refusal.message, refusal.hint))
+        return agreed
 
     def receive(self, snapshot: Snapshot | None, link: Link) -> None:
         """From the application: the newest state, in one batch of updates."""
