@@ -22,7 +22,7 @@ from calibtui.tui.widgets.row_list import RowList
 
 class RunRows(RowList[Comparison]):
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("space", "toggle", "choose", id="runs.toggle", tooltip="Shows this run, or doesn't")
+        Binding("space", "take_or_leave", "choose", id="runs.toggle", tooltip="Shows this run, or doesn't")
     ]
 
     def __init__(self, chosen: Sequence[str], most: int) -> None:
@@ -30,7 +30,7 @@ class RunRows(RowList[Comparison]):
         self.chosen = list(chosen)
         self._most = most
 
-    def action_toggle(self) -> None:
+    def action_take_or_leave(self) -> None:
         """Beyond `most` runs the one that was chosen first goes."""
         if self.current is None:
             return
@@ -88,5 +88,5 @@ class ChooseRunsScreen(ModalScreen[tuple[str, ...] | None]):
     @on(RowList.Chosen)
     def _take(self) -> None:
         if not self._rows.chosen:
-            self._rows.action_toggle()
+            self._rows.action_take_or_leave()
         self.dismiss(tuple(self._rows.chosen))

@@ -127,7 +127,8 @@ touches zero (┃), no difference was measured.
     def _open_lost(self, event: RowList.Chosen) -> None:
         from calibtui.tui.screens.lost_frame import LostFrameScreen
 
-        self.app.push_screen(LostFrameScreen(event.rows.rows, event.index, self.ask))
+        method = self.workbench.preferences.pictures
+        self.app.push_screen(LostFrameScreen(event.rows.rows, event.index, self.workbench.connection, method))
 
 
 def _notes(run: Comparison) -> list[tuple[str, str]]:

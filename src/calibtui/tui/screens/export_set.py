@@ -28,14 +28,14 @@ CHOICES = (
 
 class ExportRows(RowList[tuple[str, str]]):
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("space", "toggle", "choose", id="export.toggle", tooltip="Writes this, or doesn't")
+        Binding("space", "take_or_leave", "choose", id="export.toggle", tooltip="Writes this, or doesn't")
     ]
 
     def __init__(self) -> None:
         super().__init__(self._choice)
         self.chosen = {"manifest"}
 
-    def action_toggle(self) -> None:
+    def action_take_or_leave(self) -> None:
         """`images` and `links` are two ways to the same files: choosing one takes the other back."""
         if self.current is None:
             return
@@ -74,11 +74,11 @@ class ExportSetScreen(ModalScreen[Export | None]):
 
     def __init__(self, name: str, directory: str) -> None:
         super().__init__()
-        self._name, self._directory = name, directory
+        self._set, self._directory = name, directory
 
     def compose(self) -> ComposeResult:
         with Vertical():
-            yield Static(plain(f"Export {self._name or 'the newest set'}"))
+            yield Static(plain(f"Export {self._set or 'the newest set'}"))
             yield ExportRows()
             yield Input(self._directory, compact=True, placeholder="directory to write to")
             yield Static(plain("space chooses · tab to the directory · enter writes · esc leaves"), classes="hint")
@@ -94,4 +94,4 @@ class ExportSetScreen(ModalScreen[Export | None]):
         chosen = self.query_one(ExportRows).chosen
         what = tuple(name for name, _ in CHOICES if name in chosen)
         if directory and what:
-            self.dismiss(Export(to=directory, what=what, name=self._name))
+            self.dismiss(Export(to=directory, what=what, name=self._set))

@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, ClassVar
+import contextlib
+from collections.abc import Sequence
+from typing import ClassVar
 
-from textual import on, work
+from textual import work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.screen import ModalScreen
 
-from calibtui.engine.wire.exchange import Query
-from calibtui.engine.wire.frames import Box, Detect, Frame, FramePicture
+from calibtui.core.errors import CalibtuiError, EngineRefusedError
+from calibtui.engine.wire.frames import Box, Detect, Frame
 from calibtui.engine.wire.models import LostFrame
 from calibtui.tui.pictures.canvas import WHOLE, Region
 from calibtui.tui.pictures.closer_look import around
 from calibtui.tui.throttle import Debounce
-from calibtui.tui.widgets.boxed_picture import ROLES, BoxedPicture
+from calibtui.tui.widgets.frame_picture import INKS, FrameView
 from calibtui.tui.widgets.key_line import KeyLine
 from calibtui.tui.widgets.points import counted
+from calibtui.tui.widgets.pool_reader import Asks
 from calibtui.tui.widgets.sentences import Sentences
-
-Ask = Callable[[Query[Any]], Awaitable[Any]]
 
 _SURE = 0.25
 _STEP = 0.05
@@ -31,7 +31,7 @@ _SETTLE_S = 0.08
 
 
 class LostFrameScreen(ModalScreen[None]):
-    """`ask` is the workbench's; `frames` are walked with the arrows from `index` on."""
+    """`frames` are walked with the arrows from `index` on; `method` as of FrameView."""
 
     HELP: ClassVar[str] = """\
 # A frame that lost
@@ -59,9 +59,10 @@ Left what float finds, right what INT8 finds; both over the annotated objects (s
         Binding("escape,enter,q", "dismiss(None)", "back", key_display="esc", id="lost.back", tooltip="Back"),
     ]
 
-    def __init__(self, frames: Sequence[LostFrame], index: int, ask: Ask) -> None:
+    def __init__(self, frames: Sequence[LostFrame], index: int, engine: Asks, method: str) -> None:
         super().__init__()
-        self._frames, self._index, self._ask = frames, index, ask
+        self._frames, self._index = frames, index
+        self._engine, self._method = engine, method
         self._boxes: dict[str, tuple[Box, ...]] = {}
         self._object: int | None = None
         self._sure = _SURE
@@ -74,15 +75,11 @@ Left what float finds, right what INT8 finds; both over the annotated objects (s
             for source in ("float", "int8"):
                 with Vertical():
                     yield Sentences(id=f"lost-{source}-said")
-                    yield BoxedPicture(id=f"lost-{source}")
+                    yield FrameView(self._engine, self._method)
         yield KeyLine()
 
     def on_mount(self) -> None:
         self._say()
-        self._fetch.ask()
-
-    @on(BoxedPicture.Resized)
-    def _resized(self) -> None:
         self._fetch.ask()
 
     @property
@@ -120,29 +117,28 @@ Left what float finds, right what INT8 finds; both over the annotated objects (s
     @work(group="lost", exclusive=True, exit_on_error=False)
     async def _load(self) -> None:
         frame = self.frame
+        views = tuple(self.query(FrameView))
         if not self._boxes:
-            await self._load_boxes(frame.digest)
-        region = self._region
-        for source in ("float", "int8"):
-            widget = self.query_one(f"#lost-{source}", BoxedPicture)
-            width, height = widget.pixels
-            crop = None if region == WHOLE else region
-            picture = await self._ask(FramePicture(digest=frame.digest, width=width, height=height, crop=crop))
-            if picture is None:
-                widget.clear()
-                continue
-            if region == WHOLE and picture.height:
-                self._aspect = picture.width / picture.height
-            widget.show(picture, {"truth": self._boxes.get("truth", ()), source: self._sure_ones(source)}, region)
+            try:
+                await self._load_boxes(frame.digest)
+            except CalibtuiError as error:
+                for view in views:
+                    view.clear(error.message)
+                return
+        for source, view in zip(("float", "int8"), views, strict=True):
+            boxes = {"truth": self._boxes.get("truth", ()), source: self._sure_ones(source)}
+            view.show(frame.digest, boxes, self._region)
         self._say()
 
     async def _load_boxes(self, digest: str) -> None:
-        detail = await self._ask(Frame(digest=digest))
-        self._boxes = dict(detail.boxes) if detail is not None else {}
-        if not {"float", "int8"} <= set(self._boxes):
-            found = await self._ask(Detect(digest=digest))
-            if found is not None:
-                self._boxes = {**found.boxes, **self._boxes}
+        """Those that are known; the models are run on the frame where a model's aren't."""
+        detail = await self._engine.ask(Frame(digest=digest))
+        boxes = dict(detail.boxes)
+        if not {"float", "int8"} <= set(boxes):
+            with contextlib.suppress(EngineRefusedError):
+                boxes = {**(await self._engine.ask(Detect(digest=digest))).boxes, **boxes}
+        self._boxes = boxes
+        self._aspect = detail.line.width / detail.line.height if detail.line.height else 1.0
 
     def _sure_ones(self, source: str) -> tuple[Box, ...]:
         return tuple(box for box in self._boxes.get(source, ()) if (box.confidence or 0.0) >= self._sure)
@@ -162,6 +158,6 @@ Left what float finds, right what INT8 finds; both over the annotated objects (s
         )
         for source, title, found in (("float", "float", frame.by_float), ("int8", "INT8", frame.by_int8)):
             line = {"float": "dashed", "int8": "dotted"}[source]
-            shown = f"{len(self._sure_ones(source)):,} boxes from {self._sure:.2f} on, {line}"
+            shown = f"{counted(len(self._sure_ones(source)), 'box')} from {self._sure:.2f} on, {line}"
             said = f"{title} finds {found:,} of {frame.objects:,} · {shown}"
-            self.query_one(f"#lost-{source}-said", Sentences).say([(said, ROLES[source])])
+            self.query_one(f"#lost-{source}-said", Sentences).say([(said, INKS[source])])

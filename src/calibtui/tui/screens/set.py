@@ -76,7 +76,7 @@ and the knobs until you **lock** it under a name.
     def __init__(self) -> None:
         super().__init__()
         self.view: SetView | None = None
-        self._name = ""
+        self._opened = ""
         self._compare = "last"
         self._data = -1
         self._fresh = Throttle(self, _NEWS_S, self._load)
@@ -118,8 +118,8 @@ and the knobs until you **lock** it under a name.
     @work(group="set-view", exclusive=True, exit_on_error=False)
     async def _load_view(self) -> None:
         tried = tuple(f"{key}={value}" for key, value in self._knobs.tried.items())
-        if self._name:
-            view = await self.ask(LockedSet(name=self._name, compare=self._compare))
+        if self._opened:
+            view = await self.ask(LockedSet(name=self._opened, compare=self._compare))
         else:
             view = await self.ask(Draft(overrides=tried, compare=self._compare))
         if view is not None:
@@ -147,7 +147,7 @@ and the knobs until you **lock** it under a name.
 
     @on(KnobList.Tried)
     def _try(self) -> None:
-        if self._name:
+        if self._opened:
             self._look_at("")
         self._show_headline("reckoning what changes …")
         self._preview.ask()
@@ -158,9 +158,9 @@ and the knobs until you **lock** it under a name.
         if action in ("keep", "take_back"):
             return bool(self.query(KnobList) and self._knobs.tried)
         if action in ("mark", "undo"):
-            return isinstance(self.focused, SetFrames) and not self._name
+            return isinstance(self.focused, SetFrames) and not self._opened
         if action == "cover":
-            return bool(self.view and self.view.ranges and not self._name)
+            return bool(self.view and self.view.ranges and not self._opened)
         return True
 
     @work(group="set-keep", exit_on_error=False)
@@ -186,7 +186,7 @@ and the knobs until you **lock** it under a name.
         from calibtui.tui.screens.ask_name import AskNameScreen
 
         view = self.view
-        if view is None or not view.size or self._name:
+        if view is None or not view.size or self._opened:
             self.workbench.tell("There is no draft to lock.", "Score the pool first: g on the Overview.", "warning")
             return
         proposal = f"{view.strategy}-{view.size}-{time.strftime('%m%d-%H%M')}"
@@ -214,7 +214,7 @@ and the knobs until you **lock** it under a name.
             self._load_view()
 
     def _look_at(self, name: str) -> None:
-        self._name = name
+        self._opened = name
         if name:
             self._knobs.forget()
 
@@ -230,7 +230,7 @@ and the knobs until you **lock** it under a name.
     async def action_export(self) -> None:
         from calibtui.tui.screens.export_set import ExportSetScreen
 
-        name = self._name
+        name = self._opened
         if not name:
             chosen = await self._choose("Export which set?", draft=False)
             if not chosen:

@@ -43,7 +43,7 @@ def _words(value: Any) -> str:
 
 def changed(knob: Knob) -> bool:
     """Whether it stands elsewhere than calibtui.toml says."""
-    return parsed(knob.value) != parsed(knob.written)
+    return bool(parsed(knob.value) != parsed(knob.written))
 
 
 def choice_values(knob: Knob) -> tuple[str, ...]:

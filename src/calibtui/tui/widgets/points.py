@@ -65,8 +65,8 @@ def milliseconds(ms: float) -> str:
 
 
 def counted(number: int, noun: str) -> str:
-    """ "1 frame", "1,200 frames", "3 classes"."""
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}{'es' if noun.endswith('s') else 's'}"
+    """ "1 frame", "1,200 frames", "3 classes", "2 boxes"."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}{'es' if noun.endswith(('s', 'x')) else 's'}"
 
 
 def short_digest(digest: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 from rich.segment import Segment
 from rich.style import Style
@@ -58,11 +58,11 @@ class RowList(ScrollView, Generic[Row], can_focus=True):
     class Highlighted(Message):
         """The cursor moved to another row; `index` counts from 0."""
 
-        rows: RowList
+        rows: RowList[Any]
         index: int
 
         @property
-        def control(self) -> RowList:
+        def control(self) -> RowList[Any]:
             return self.rows
 
         def can_replace(self, message: Message) -> bool:
@@ -72,11 +72,11 @@ class RowList(ScrollView, Generic[Row], can_focus=True):
     class Chosen(Message):
         """Enter or a double click on a row."""
 
-        rows: RowList
+        rows: RowList[Any]
         index: int
 
         @property
-        def control(self) -> RowList:
+        def control(self) -> RowList[Any]:
             return self.rows
 
     def __init__(
