@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -15,12 +16,15 @@ from calibtui.core.errors import ConfigurationError
 from calibtui.core.summary import SelectionSummary
 from calibtui.pipeline.cascade import JudgedPool
 from calibtui.pipeline.context import Context
+from calibtui.pipeline.curation import choose, curated
 from calibtui.pipeline.questions import Verdicts
 from calibtui.pool.annotations import load_annotations
 from calibtui.pool.index import DESCRIPTOR_SIZE, DESCRIPTOR_VERSION
 from calibtui.selection.manifest import build_manifest, write_manifest
-from calibtui.selection.select import NEEDS_SCORES, SelectionInput, select, shortfall
+from calibtui.selection.select import NEEDS_SCORES, SelectionInput, shortfall
 from calibtui.store.frames import FrameRow
+
+NO_MARKS: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,10 +37,10 @@ class ChosenSet:
 
 
 def select_set(context: Context, pool: JudgedPool) -> ChosenSet:
-    """Chooses and writes the set; the same scores and settings give the same digest."""
+    """Chooses and writes the set; the same scores, settings and marks give the same digest."""
     settings = context.settings.selection
     context.tell("select", 0, settings.size, settings.strategy)
-    manifest, sentence = proposed_set(context, pool)
+    manifest, sentence = proposed_set(context, pool, context.store.marks.all())
     size = manifest["size"]
     path = context.state / "sets" / f"{manifest['digest'].removeprefix('sha256:')[:16]}.json"
     write_manifest(path, manifest)
@@ -49,13 +53,16 @@ def select_set(context: Context, pool: JudgedPool) -> ChosenSet:
     return ChosenSet(summary, manifest, pool.verdicts.difficulty)
 
 
-def proposed_set(context: Context, pool: JudgedPool) -> tuple[dict[str, Any], str | None]:
+def proposed_set(
+    context: Context, pool: JudgedPool, marks: Mapping[str, str] = NO_MARKS
+) -> tuple[dict[str, Any], str | None]:
     """The manifest that the settings of `context` would give, not written anywhere; and why it is smaller than asked
-    for, where it is."""
+    for, where it is. `marks` made by hand count besides what the settings pin and exclude."""
     settings = context.settings.selection
     answered = pool.verdicts
     data = _input(context, pool.frames, answered)
-    chosen = select(data, settings)
+    hand = curated(data, settings, marks)
+    chosen = choose(data, hand)
     manifest = build_manifest(
         data,
         chosen,
@@ -63,7 +70,7 @@ def proposed_set(context: Context, pool: JudgedPool) -> tuple[dict[str, Any], st
         prompt=pool.prompt if answered.scored > 0 else None,
         judge_models=answered.models,
     )
-    return manifest, shortfall(data, settings, chosen)
+    return manifest, shortfall(data, hand.settings, chosen)
 
 
 def _input(context: Context, frames: Sequence[FrameRow], answered: Verdicts) -> SelectionInput:

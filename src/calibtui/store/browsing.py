@@ -67,7 +67,10 @@ class MadeModel:
 class BrowsingTable(Table):
     def frames_extent(self) -> Extent:
         """Of the pool's files."""
-        sql = "SELECT count(*), coalesce(max(rowid), -1), coalesce(bit_xor(hash(uri)) FILTER (present), 0) FROM frames WHERE role = 'pool'"
+        sql = (
+            "SELECT count(*), coalesce(max(rowid), -1), coalesce(bit_xor(hash(uri)) FILTER (present), 0) "
+            "FROM frames WHERE role = 'pool'"
+        )
         return Extent(*(int(value) for value in self._rows(sql)[0]))
 
     def scores_extent(self) -> Extent:
@@ -97,33 +100,35 @@ class BrowsingTable(Table):
         """uri and the value of one of a manifest's further columns, "" where the frame has none."""
         path = "$." + json.dumps(name)
         with self._cursor() as cursor:
-            cursor.execute(
+            return cursor.sql(
                 "SELECT uri, coalesce(json_extract_string(columns, ?), '') AS value FROM frames "
                 "WHERE role = 'pool' AND present AND reason IS NULL",
-                [path],
-            )
-            return cursor.to_arrow_table()
+                params=[path],
+            ).to_arrow_table()
 
-    def answers(self, prompt_digest: str, model: str, parameters_digest: str, after: int = -1) -> pa.Table:
+    def scores_between(self, after: int, until: int) -> int:
+        """How many scores of any judge have a place beyond `after` and up to `until`."""
+        return int(self._rows("SELECT count(*) FROM scores WHERE rowid > ? AND rowid <= ?", [after, until])[0][0])
+
+    def answers(self, prompt_digest: str, model: str, parameters_digest: str, *, after: int, until: int) -> pa.Table:
         """What that judge said, whatever payload it was shown: digest, payload_digest, pass, difficulty, reasons,
-        answered_model, run, scored_at; of rows whose place is beyond `after`, in the order they came."""
+        answered_model, run, scored_at; of rows with a place beyond `after` and up to `until`, as they came."""
         with self._cursor() as cursor:
-            cursor.execute(
+            return cursor.sql(
                 "SELECT digest, payload_digest, pass, difficulty, reasons, answered_model, run, scored_at FROM scores "
-                "WHERE prompt_digest = ? AND model = ? AND parameters_digest = ? AND rowid > ? ORDER BY rowid",
-                [prompt_digest, model, parameters_digest, after],
-            )
-            return cursor.to_arrow_table()
+                "WHERE prompt_digest = ? AND model = ? AND parameters_digest = ? AND rowid > ? AND rowid <= ? "
+                "ORDER BY rowid",
+                params=[prompt_digest, model, parameters_digest, after, until],
+            ).to_arrow_table()
 
     def failures(self, prompt_digest: str, model: str) -> pa.Table:
         """digest and error of the newest failure of each frame that this judge failed for."""
         with self._cursor() as cursor:
-            cursor.execute(
+            return cursor.sql(
                 "SELECT digest, last(error ORDER BY rowid) AS error, last(reply ORDER BY rowid) AS reply FROM failures "
                 "WHERE prompt_digest = ? AND model = ? GROUP BY digest",
-                [prompt_digest, model],
-            )
-            return cursor.to_arrow_table()
+                params=[prompt_digest, model],
+            ).to_arrow_table()
 
     def hit_digests(self, prompt_digest: str, model: str, parameters_digest: str) -> list[str]:
         """Of frames that took a score of that judge over from another frame."""

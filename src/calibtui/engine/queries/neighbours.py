@@ -1,0 +1,67 @@
+"""Frames that look like one: by the cosine of their descriptors."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from calibtui.engine.queries.pool_rows import PoolRows
+from calibtui.engine.queries.pool_view import PoolView
+from calibtui.engine.queries.registry import QueryContext
+from calibtui.engine.queries.remembering import remembered
+from calibtui.engine.wire.frames import Neighbour
+from calibtui.pool.index import DESCRIPTOR_VERSION
+
+SHOWN = 6
+IN_MEMORY = 200_000
+"""Frames whose descriptors are kept beside the store: 200 MB; a larger pool is searched in the store, which takes
+longer."""
+KEPT = 256
+
+
+def neighbours(context: QueryContext, view: PoolView, members: NDArray[np.bool_], place: int) -> tuple[Neighbour, ...]:
+    """The SHOWN frames of the pool most like the one at `place`, the likest first."""
+    rows = view.rows
+    if place >= rows.usable:
+        return ()
+    near = remembered(context, "neighbours", (rows.extent, place), lambda: _nearest(context, rows, place), most=KEPT)
+    difficulty = view.judged.difficulty
+    return tuple(
+        Neighbour(
+            digest=rows.digest(other),
+            uri=rows.uri(other),
+            similarity=similarity,
+            difficulty=None if np.isnan(difficulty[other]) else float(difficulty[other]),
+            in_set=bool(members[other]),
+        )
+        for other, similarity in near
+    )
+
+
+def descriptors(context: QueryContext, rows: PoolRows) -> NDArray[np.float32]:
+    """(U, D) float32 of unit length, of the usable frames by place."""
+    digests = rows.digests.slice(0, rows.usable)
+    return remembered(
+        context,
+        "descriptors",
+        rows.extent,
+        lambda: context.store.frames.descriptors(digests.to_pylist(), DESCRIPTOR_VERSION),
+    )
+
+
+def _nearest(context: QueryContext, rows: PoolRows, place: int) -> list[tuple[int, float]]:
+    if rows.usable <= IN_MEMORY:
+        vectors = descriptors(context, rows)
+        cosine = vectors @ vectors[place]
+        cosine[place] = -np.inf
+        count = min(SHOWN, rows.usable - 1)
+        if count < 1:
+            return []
+        best = np.argpartition(-cosine, count - 1)[:count]
+        best = best[np.argsort(-cosine[best], kind="stable")]
+        return [(int(other), float(cosine[other])) for other in best]
+    own = context.store.frames.descriptors([rows.digest(place)], DESCRIPTOR_VERSION)[0]
+    found = context.store.browsing.nearest(own.tolist(), DESCRIPTOR_VERSION, SHOWN + 1)
+    places = rows.places([digest for digest, _ in found])
+    near = [(int(other), cosine) for other, (_, cosine) in zip(places, found, strict=True)]
+    return [(other, cosine) for other, cosine in near if other not in (-1, place)][:SHOWN]
