@@ -40,7 +40,7 @@ def _figures(found: Ablation) -> Table:
     table.add_column("Strategy, size, calibrator", no_wrap=True)
     table.add_column("Change", justify="right", no_wrap=True)
     table.add_column(f"Seeds, {100 * low:.1f} to {100 * high:.1f} mAP", no_wrap=True, min_width=STRIP_CELLS)
-    table.add_column("Worst", justify="right", no_wrap=True)
+    table.add_column("Worst seed", justify="right", no_wrap=True)
     control = None
     for result in found.results:
         if control is not None and result.condition.control != control:
@@ -50,7 +50,7 @@ def _figures(found: Ablation) -> Table:
             str(result.condition),
             signed_points(-result.drop),
             strip([*result.maps.values()], low, high),
-            f"{signed_points(-result.worst_drop)} seed {result.worst_seed}",
+            f"{signed_points(-result.worst_drop)} ({result.worst_seed})",
         )
     return table
 

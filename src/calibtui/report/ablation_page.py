@@ -26,11 +26,12 @@ def render_ablation_page(found: Ablation) -> str:
     """The whole page."""
     low, high = scale_of(found)
     scale = f"{ap_points(low)} to {ap_points(high)} mAP"
-    names = ("Strategy", "Size", "Calibrator", "Change", "Worst seed", "Worst class", "Beside random")
+    names = ("Strategy", "Size", "Calibrator", "Change", "Worst seed", "Worst class")
     headings = [el("th", name, scope="col") for name in names]
     headings.insert(4, el("th", f"A mark a seed, {scale}; the line is float", scope="col", class_="scale"))
-    rows = [_row(found, result, low, high) for result in found.results]
-    table = el("table", el("thead", el("tr", headings)), el("tbody", joined(rows)))
+    figures = _table(headings, [_figures_row(found, result, low, high) for result in found.results])
+    named = [el("th", name, scope="col") for name in ("Strategy", "Size", "Calibrator", "Beside random")]
+    verdicts = _table(named, [_verdict_row(result) for result in found.results if result.difference is not None])
     words = (
         "Change: the mean over seeds against the float model, in points of mAP. Beside random: the difference from "
         "random sets of the same size and calibrator, with what chance adds through frames and seeds; it counts as "
@@ -41,7 +42,8 @@ def render_ablation_page(found: Ablation) -> str:
         el("p", found.workspace, class_="where"),
         el("h1", found.verdict),
         el("p", basis_in_words(found), class_="detail"),
-        el("section", el("h2", "Conditions"), el("p", words, class_="lead"), el("div", table, class_="wide")),
+        el("section", el("h2", "Conditions"), el("p", words, class_="lead"), figures),
+        el("section", el("h2", "Beside random sets"), verdicts),
         el("section", el("h2", "Notes"), [el("p", note, class_="note") for note in found.notes])
         if found.notes
         else None,
@@ -50,23 +52,37 @@ def render_ablation_page(found: Ablation) -> str:
     return document(f"calibtui ablation: {found.workspace}", body)
 
 
-def _row(found: Ablation, result: ConditionResult, low: float, high: float) -> Markup:
-    condition, worst, difference = result.condition, result.worst_class, result.difference
-    state = None
-    if difference is not None and difference.measurable:
-        state = "better" if difference.points > 0 else "worse"
-    lost = UNKNOWN if worst is None else f"{worst.name} {signed_points(-worst.points)}"
-    return el(
-        "tr",
+def _table(headings: list[Markup], rows: list[Markup]) -> Markup:
+    return el("div", el("table", el("thead", el("tr", headings)), el("tbody", joined(rows))), class_="wide")
+
+
+def _named(result: ConditionResult) -> list[Markup]:
+    condition = result.condition
+    return [
         el("th", condition.strategy, scope="row"),
         el("td", f"{condition.size:,}"),
         el("td", condition.calibrator),
+    ]
+
+
+def _figures_row(found: Ablation, result: ConditionResult, low: float, high: float) -> Markup:
+    worst = result.worst_class
+    lost = UNKNOWN if worst is None else f"{worst.name} {signed_points(-worst.points)}"
+    return el(
+        "tr",
+        _named(result),
         el("td", signed_points(-result.drop)),
         el("td", _marks(found, result, low, high), class_="bars"),
         el("td", f"{signed_points(-result.worst_drop)} (seed {result.worst_seed})"),
         el("td", lost),
-        el("td", el("span", result.verdict, class_=state), class_="words"),
     )
+
+
+def _verdict_row(result: ConditionResult) -> Markup:
+    difference, state = result.difference, None
+    if difference is not None and difference.measurable:
+        state = "better" if difference.points > 0 else "worse"
+    return el("tr", _named(result), el("td", el("span", result.verdict, class_=state), class_="words"))
 
 
 def _marks(found: Ablation, result: ConditionResult, low: float, high: float) -> Markup:
