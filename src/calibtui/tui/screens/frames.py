@@ -55,10 +55,12 @@ class FramesScreen(PoolOrdering):
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("space", "mark('toggle')", "in/out", id="frames.toggle", tooltip="Into the set, or out of it."),
+        Binding("enter", "alone", "look", id="frames.alone", tooltip="The frame alone, or the table again."),
+        Binding("slash", "filter", "filter", id="frames.filter", tooltip="Only some frames: score>80 class:scratch."),
+        Binding("s", "choose_sort", "sort", id="frames.sort", tooltip="Chooses what the frames are sorted by."),
         Binding("p", "mark('pinned')", "pin", id="frames.pin", tooltip="In every set."),
         Binding("x", "mark('excluded')", "exclude", id="frames.exclude", tooltip="In no set."),
         Binding("u", "undo", "undo", id="frames.undo", tooltip="Takes back the newest change of marks."),
-        Binding("enter", "alone", "look", id="frames.alone", tooltip="The frame alone, or the table again."),
         Binding("v", "range", "range", id="frames.range", tooltip="Begins a range; a mark then holds for all of it."),
         Binding("c", "mark('')", "clear", show=False, id="frames.clear", tooltip="Takes the mark away."),
         Binding("U,ctrl+r", "redo", "redo", show=False, id="frames.redo", tooltip="Does again what was undone."),

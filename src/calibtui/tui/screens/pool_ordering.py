@@ -20,8 +20,6 @@ class PoolOrdering(FrameLooking):
     """Sorting, filtering and jumping on the Frames screen."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("slash", "filter", "filter", id="frames.filter", tooltip="Only some frames: score>80 class:scratch."),
-        Binding("s", "choose_sort", "sort", id="frames.sort", tooltip="Chooses what the frames are sorted by."),
         Binding("percent_sign", "go_to('percentile')", "percentile", show=False, id="frames.percentile",
                 tooltip="To a percentile of difficulty."),
         Binding("colon", "go_to('row')", "row", show=False, id="frames.row", tooltip="To a row by its number."),
@@ -64,7 +62,7 @@ class PoolOrdering(FrameLooking):
         self.app.push_screen(SortChooser(self.table.order), chosen)
 
     def action_filter(self) -> None:
-        self.show_alone(False)
+        self.remove_class("-alone")
         self.query_one(FilterLine).open(self.table.order.filter)
 
     @on(FilterLine.Tried)
@@ -97,7 +95,7 @@ class PoolOrdering(FrameLooking):
         return dict.fromkeys(found.get(name, []))
 
     def action_go_to(self, kind: str) -> None:
-        self.show_alone(False)
+        self.remove_class("-alone")
         self.query_one(PlaceLine).ask(kind)
 
     @on(PlaceLine.Left)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
+from rich.cells import cell_len
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -50,7 +51,9 @@ class FilterProblem(LineView):
     hint = ""
 
     def lines(self, width: int) -> Sequence[Line]:
-        return ([("✗ ", "bad"), (self.problem, "bad"), (f"  {self.hint}", "muted")],)
+        problem: Line = [(f"✗ {self.problem}  ", "bad")]
+        hint: Line = [(self.hint, "muted")]
+        return ([*problem, *hint],) if cell_len(self.problem + self.hint) + 4 <= width else (problem, hint)
 
 
 class FilterLine(Vertical):
@@ -59,11 +62,10 @@ class FilterLine(Vertical):
 
     DEFAULT_CSS = """
     FilterLine { height: auto; display: none; padding: 0 1; }
-    FilterLine.-open, FilterLine.-set { display: block; }
     FilterLine Horizontal { height: 1; }
     FilterLine Static { width: auto; color: $accent; }
     FilterLine Input { height: 1; border: none; padding: 0; width: 1fr; background: $background; }
-    FilterLine FilterProblem { display: none; height: 1; }
+    FilterLine FilterProblem { display: none; }
     FilterLine.-wrong FilterProblem { display: block; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -107,15 +109,16 @@ class FilterLine(Vertical):
     def open(self, held: str) -> None:
         """Shows the line with the filter that holds, to be changed."""
         self._before = held
-        self.add_class("-open")
+        # The focus goes only to what is displayed, and style rules come into force later than this.
+        self.display = True
         self.input.value = held
         self.input.cursor_position = len(held)
         self.input.focus()
 
     def set(self, held: str) -> None:
         """Shows which filter holds, without the focus; nothing for none."""
-        self.set_class(bool(held), "-set")
-        self.remove_class("-open", "-wrong")
+        self.display = bool(held)
+        self.remove_class("-wrong")
         with self.prevent(Input.Changed):
             self.input.value = held
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import ClassVar
 
 import msgspec
@@ -116,7 +117,7 @@ class FrameDetailPane(Container, can_focus=True):
         self._draw()
         if kept is None:
             self._stop()
-            self._asking = self.run_worker(self._ask(line.digest), group="frame", exit_on_error=False)
+            self._asking = self.run_worker(partial(self._ask, line.digest), group="frame", exit_on_error=False)
 
     def show_digest(self, digest: str) -> None:
         """Shows a frame of which nothing is known yet, as one of the evaluation."""
@@ -148,7 +149,7 @@ class FrameDetailPane(Container, can_focus=True):
         facts.line, facts.detail, facts.note = self.line, self.detail, note
         facts.refill()
         caption = self.query_one(Caption)
-        caption.spans = [*legend(self.boxes, self.sources), *self._looking()]
+        caption.spans = self._looking() or legend(self.boxes, self.sources)
         caption.refill()
 
     def _looking(self) -> list[Span]:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from math import floor
 from textwrap import wrap
+
+from rich.cells import cell_len
 
 from calibtui.engine.wire.frames import Box, FrameDetail, FrameLine, Neighbour, PastScore
 from calibtui.tui.figures import count, euros, moment
@@ -53,13 +56,19 @@ def head(line: FrameLine, detail: FrameDetail | None, width: int) -> list[Line]:
     spans: list[Span] = [(f"{score_text(line).strip()} ", "strong")]
     if line.difficulty is not None:
         spans.append((f"{bar(line.difficulty, 12).rstrip()}  ", "accent"))
+    if line.spread is not None:
+        spans.append((f"±{round(100 * line.spread)} between passes", "muted"))
+    return [[(path_cells(line.uri, width), "strong")], _fitting(spans, width), *_rank(detail, width), _mark(line)]
+
+
+def _rank(detail: FrameDetail | None, width: int) -> list[Line]:
+    spans: list[Span] = []
     if detail is not None and detail.rank is not None:
         spans.append((f"rank {count(detail.rank)}", "plain"))
         if detail.percentile is not None:
-            spans.append((f", above {detail.percentile:.1f} %", "muted"))
-    if line.spread is not None:
-        spans.append((f"  ±{round(100 * line.spread)} between passes", "muted"))
-    return [[(path_cells(line.uri, width), "strong")], spans, _mark(line, detail, width)]
+            below = floor(10 * detail.percentile) / 10
+            spans.append((f", harder than {below:.1f} %", "muted"))
+    return [_fitting(spans, width)] if spans else []
 
 
 def legend(boxes: Mapping[str, Sequence[Box]], shown_sources: Sequence[str]) -> list[Span]:
@@ -115,19 +124,29 @@ def _verdict(score: PastScore) -> str:
     return "  ".join(parts)
 
 
-def _mark(line: FrameLine, detail: FrameDetail | None, width: int) -> Line:
+def _fitting(spans: Sequence[Span], width: int) -> Line:
+    """The first spans that fit whole."""
+    kept: list[Span] = []
+    for span in spans:
+        width -= cell_len(span[0])
+        if width < 0:
+            break
+        kept.append(span)
+    return kept
+
+
+def _mark(line: FrameLine) -> Line:
     sign, role = glyph(line)
     word = WORDS.get(line.mark, "in the draft set" if line.in_set else "not in the draft set")
-    spans: list[Span] = [(f"{sign} " if sign != " " else "", role), (word, role)]
-    if detail is not None and detail.why:
-        spans.append((cut(f"  {detail.why}", max(1, width - len(word) - 2)), "muted"))
-    return spans
+    return [(f"{sign} {word}" if sign != " " else word, role)]
 
 
 def _said(line: FrameLine, detail: FrameDetail | None, width: int) -> list[Line]:
     lines: list[Line] = [[]]
     if line.error:
         lines += _wrapped("error", line.error, width, "bad")
+    if detail is not None and detail.why:
+        lines += _wrapped("why", detail.why, width, "plain")
     if line.reasons:
         lines += _wrapped("reasons", ", ".join(line.reasons), width, "plain")
     if line.classes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
+from functools import partial
 from itertools import count
 from typing import ClassVar
 
@@ -64,7 +65,7 @@ class FrameView(Widget):
             self._draw(self._wanted)
             return
         self._stop()
-        self._fetching = self.run_worker(self._fetch(self._wanted), group="picture", exit_on_error=False)
+        self._fetching = self.run_worker(partial(self._fetch, self._wanted), group="picture", exit_on_error=False)
 
     def clear(self, note: str = "") -> None:
         """Shows no picture, but a note."""

@@ -25,7 +25,6 @@ class PlaceLine(Horizontal):
 
     DEFAULT_CSS = """
     PlaceLine { height: 1; display: none; padding: 0 1; }
-    PlaceLine.-open { display: block; }
     PlaceLine Static { width: auto; max-width: 60%; color: $accent; text-wrap: nowrap; text-overflow: ellipsis; }
     PlaceLine Input { height: 1; border: none; padding: 0; width: 1fr; background: $background; }
     """
@@ -53,7 +52,7 @@ class PlaceLine(Horizontal):
     def ask(self, kind: str) -> None:
         self._kind = kind
         self.query_one(Static).update(plain(QUESTIONS[kind]))
-        self.add_class("-open")
+        self.display = True
         self.query_one(Input).value = ""
         self.query_one(Input).focus()
 
@@ -64,11 +63,11 @@ class PlaceLine(Horizontal):
         if event.value and (number is None or (self._kind == "percentile" and number > 100)):
             self.app.bell()
             return
-        self.remove_class("-open")
+        self.display = False
         self.post_message(self.Left() if number is None else self.Given(self._kind, number))
 
     def action_leave(self) -> None:
-        self.remove_class("-open")
+        self.display = False
         self.post_message(self.Left())
 
 

@@ -11,9 +11,9 @@ BREAKPOINTS = (
     (0, ("mark", "score", "path")),
     (34, ("mark", "rank", "score", "path")),
     (48, ("mark", "rank", "score", "path", "reasons")),
-    (78, ("mark", "rank", "score", "path", "reasons", "classes")),
-    (96, ("mark", "rank", "score", "path", "reasons", "classes", "spread")),
-    (108, ("mark", "rank", "score", "path", "reasons", "classes", "spread", "size")),
+    (84, ("mark", "rank", "score", "path", "reasons", "classes")),
+    (92, ("mark", "rank", "score", "path", "reasons", "classes", "spread")),
+    (124, ("mark", "rank", "score", "path", "reasons", "classes", "spread", "size")),
 )
 """From which width on a table has which columns."""
 
@@ -79,7 +79,7 @@ def _fixed(name: str, width: int, rows: int) -> int:
     if name == "rank":
         return max(3, len(f"{rows:,}"))
     if name == "score":
-        return 3 if width < 48 else 9 if width < 96 else 13
+        return 3 if width < 48 else 9 if width < 124 else 13
     return {"mark": 1, "spread": 6, "size": 9}[name]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 from textual.worker import Worker
@@ -63,13 +64,13 @@ class PoolReader:
         """Sees to it that the pages on screen and beside it come, if they aren't here."""
         idle = self._fetching is None or self._fetching.is_finished
         if idle and not self.loading and self.table.wanted_pages():
-            self._fetching = self.table.run_worker(self._fetch(), group="pool-pages", exit_on_error=False)
+            self._fetching = self.table.run_worker(self._fetch, group="pool-pages", exit_on_error=False)
 
     def load(self, aim: Aim) -> None:
         """Brings another order, or another state of the pool, on screen in one step; what is there stays until then."""
         if self._loading is not None:
             self._loading.cancel()
-        self._loading = self.table.run_worker(self._load(aim), group="pool-load", exit_on_error=False)
+        self._loading = self.table.run_worker(partial(self._load, aim), group="pool-load", exit_on_error=False)
 
     async def _fetch(self) -> None:
         table = self.table

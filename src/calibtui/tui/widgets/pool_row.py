@@ -17,7 +17,6 @@ GLYPHS = {"": " ", "picked": "●", "dropped": "○", "pinned": "▲", "excluded
 """The glyph of each mark; a frame of the draft set without a mark of its own has `CHOSEN`."""
 
 CHOSEN = "•"
-EIGHTHS = " ▏▎▍▌▋▊▉"
 
 MARK_ROLES = {"picked": "good", "dropped": "warn", "pinned": "accent", "excluded": "bad"}
 
@@ -68,10 +67,9 @@ def score_text(line: FrameLine) -> str:
 
 
 def bar(fraction: float, width: int) -> str:
-    """A bar of eighths of a cell, `width` cells long at 1."""
-    eighths = round(max(0.0, min(1.0, fraction)) * width * 8)
-    whole, rest = divmod(eighths, 8)
-    return ("█" * whole + (EIGHTHS[rest] if rest else "")).ljust(width)
+    """A thin bar in steps of half a cell, `width` cells long at 1."""
+    whole, half = divmod(round(max(0.0, min(1.0, fraction)) * width * 2), 2)
+    return ("━" * whole + "╸" * half).ljust(width)
 
 
 def counted(classes: Sequence[tuple[str, int]]) -> str:

@@ -27,7 +27,8 @@ class SortChooser(ModalScreen[PoolOrder | None]):
         border-left: outer $accent;
     }
     SortChooser Static { height: 1; margin-bottom: 1; text-style: bold; }
-    SortChooser OptionList { height: auto; max-height: 12; border: none; padding: 0; background: $surface; }
+    SortChooser OptionList { height: auto; max-height: 12; padding: 0; background: $surface; }
+    SortChooser OptionList, SortChooser OptionList:focus { border: none; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,q,s", "dismiss(None)", "as it is", id="sort.cancel"),
