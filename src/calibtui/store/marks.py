@@ -85,29 +85,25 @@ class MarkTable(Table):
 
     def _turn(self, which: str, values: str, state: str) -> ChangeRow | None:
         with self._writing, self._transaction() as cursor:
-            row = cursor.execute(which).fetchone()
-            if row is None or row[0] is None:
+            ((found,),) = cursor.execute(which).fetchall()
+            if found is None:
                 return None
-            number = int(row[0])
+            number = int(found)
             _apply(cursor, number, values)
             cursor.execute("UPDATE mark_changes SET state = ? WHERE number = ?", [state, number])
-            said = cursor.execute('SELECT said, "by", "at" FROM mark_changes WHERE number = ?', [number]).fetchone()
+            said = cursor.execute('SELECT said, "by", "at" FROM mark_changes WHERE number = ?', [number]).fetchall()[0]
             count = _count(cursor, number)
             self.version += 1
-        assert said is not None
         return ChangeRow(number, said[0], said[1], said[2], state, count)
 
 
 def _next_number(cursor: duckdb.DuckDBPyConnection) -> int:
-    row = cursor.execute("SELECT coalesce(max(number), 0) + 1 FROM mark_changes").fetchone()
-    assert row is not None
-    return int(row[0])
+    return int(cursor.execute("SELECT coalesce(max(number), 0) + 1 FROM mark_changes").fetchall()[0][0])
 
 
 def _count(cursor: duckdb.DuckDBPyConnection, number: int) -> int:
-    row = cursor.execute("SELECT count(*) FROM mark_change_frames WHERE number = ?", [number]).fetchone()
-    assert row is not None
-    return int(row[0])
+    counted = "SELECT count(*) FROM mark_change_frames WHERE number = ?"
+    return int(cursor.execute(counted, [number]).fetchall()[0][0])
 
 
 def _apply(cursor: duckdb.DuckDBPyConnection, number: int, values: str) -> None:

@@ -94,6 +94,7 @@ def _passed_over(context: QueryContext, view: PoolView, place: int, newest: Draf
         return newest.error
     if settings.strategy in ("hardest", "hardest-nms"):
         rank = int((view.judged.difficulty > difficulty).sum()) + 1
-        besides = ", or like a harder one" if settings.strategy == "hardest-nms" else ""
-        return f"rank {rank:,} of difficulty is not among the hardest {len(newest.places):,}{besides}"
+        filled = sum(why.startswith("hardest") for why in newest.whys)
+        besides = " with harder ones, or ones less alike" if settings.strategy == "hardest-nms" else " with harder ones"
+        return f"rank {rank:,} of difficulty; the strategy filled its {filled:,} places{besides}"
     return f"the strategy {settings.strategy} took others"
