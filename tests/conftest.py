@@ -5,11 +5,15 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterator
+import tempfile
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
+from tests.engines import connected, serving
 
+from calibtui.engine.client.socket import SocketEngine
 from calibtui.practice.options import PracticeOptions
 from calibtui.practice.process import practice_server
 
@@ -81,6 +85,30 @@ def make_workspace(tmp_path: Path, sample_data: Path, practice_url: str) -> Call
         return root
 
     return make
+
+
+@pytest.fixture
+def runtime_directory(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Engines' sockets of this test are in a directory of its own, with a path that is short enough."""
+    directory = Path(tempfile.mkdtemp(prefix="calibtui-test-", dir="/tmp"))
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(directory))
+    return directory
+
+
+@pytest.fixture
+def engine_root(make_workspace: Callable[..., Path], runtime_directory: Path) -> Iterator[Path]:
+    """A workspace of 24 frames whose engine runs while the test does."""
+    root = make_workspace()
+    with serving(root):
+        yield root
+
+
+@pytest_asyncio.fixture
+async def engine(engine_root: Path) -> AsyncIterator[SocketEngine]:
+    """A client of a running engine with a practice judge; nothing has been done in its workspace yet."""
+    client = connected(engine_root)
+    yield client
+    await client.close()
 
 
 def _copy_evaluation(sample_data: Path, root: Path, count: int) -> None:

@@ -48,7 +48,8 @@ async def ask(context: Context, judge: ConfiguredJudge, missing: Sequence[FrameT
         payer = Payer(ledger, node)
         context.metrics.budgets.set(ledger.lines())
         try:
-            outcome = await _paid(context, judge, payer, ledger, missing, shards)
+            with context.open_ledger.holding(ledger):
+                outcome = await _paid(context, judge, payer, ledger, missing, shards)
         finally:
             context.metrics.budgets.set(ledger.lines())
         lines = ledger.lines()

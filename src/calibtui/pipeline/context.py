@@ -10,6 +10,7 @@ from calibtui.core.errors import ConfigurationError
 from calibtui.core.progress import OnProgress, Progress, StopFlag
 from calibtui.gateway.observability.event_log import Log, silent_log
 from calibtui.gateway.observability.metrics import Metrics
+from calibtui.pipeline.open_ledger import OpenLedger
 from calibtui.store.store import Store
 from calibtui.workspace.settings import EvaluationSettings, ModelSettings, Settings
 
@@ -28,6 +29,7 @@ class Context:
     notes: list[str] = field(default_factory=list)
     metrics: Metrics = field(default_factory=Metrics)
     log: Log = field(default_factory=silent_log)
+    open_ledger: OpenLedger = field(default_factory=OpenLedger)
 
     @property
     def root(self) -> Path:

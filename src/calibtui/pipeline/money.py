@@ -70,6 +70,17 @@ def set_cap(settings: Settings, node: str, eur: str, why: str) -> tuple[BudgetLi
     return _with_ledger(settings, work)
 
 
+def set_cap_in(store: Store, settings: Settings, node: str, eur: str, who: str, why: str) -> tuple[BudgetLine, ...]:
+    """The same in a store that is open already, by whoever `who` is."""
+
+    async def work() -> tuple[BudgetLine, ...]:
+        async with Ledger.open(store.ledger, settings.budgets, who=who) as ledger:
+            await ledger.set_cap(node, eur, who, why)
+            return ledger.lines()
+
+    return asyncio.run(work())
+
+
 def reconcile(settings: Settings, statement: Path | None, why: str, *, complete: bool) -> list[Difference]:
     """Settles what crashes left open by a statement of EUR a call id (.json object or .csv with two columns)."""
     stated = _statement(statement) if statement is not None else {}

@@ -97,6 +97,8 @@ class _Run:
         self._asking: set[asyncio.Task[None]] = set()
         self._given_up: list[CallRecord] = []
         self._halted = asyncio.Event()
+        self._going = asyncio.Event()
+        self._going.set()
         self._stopped_by: StoppedBy | None = None
         self._error: CalibtuiError | None = None
         self._scored = self._failed = self._calls = self._retries = self._spent = 0
@@ -187,6 +189,9 @@ class _Run:
                 return
             self._ahead.release()
             frame, prepared = item
+            await self._going.wait()
+            if self._halted.is_set():
+                return
             calls: list[CallRecord] = []
             verdict = await self._ask(frame, prepared, calls)
             records: list[Record] = [*calls, *([] if verdict is None else [verdict])]
@@ -241,10 +246,15 @@ class _Run:
         if self._stopped_by is None:
             self._stopped_by, self._error = by, error
             self._halted.set()
+            self._going.set()
 
     async def _watch(self, stop: StopFlag) -> None:
         """A flag that signal handlers and other threads set can't wake a loop by itself."""
-        while not stop:  # noqa: ASYNC110 - the flag is a thread's, so only asking it helps
+        while not stop:
+            if stop.paused:
+                self._going.clear()
+            elif not self._going.is_set():
+                self._going.set()
             await asyncio.sleep(WATCH_S)
         message = "Interrupted; every score so far is kept."
         self._halt("interrupt", InterruptedByUser(message, "Run the same command again to resume."))

@@ -83,6 +83,16 @@ class JobTable(Table):
         )
         return [StageRow(*row) for row in self._rows(sql)]
 
+    def of_run(self, run: str) -> JobRow | None:
+        """The job whose newest attempt is that run."""
+        rows = self._rows(f"SELECT {_NAMES} FROM queued_jobs WHERE run = ?", [run])
+        return _job(rows[0]) if rows else None
+
+    def stages_of(self, run: str) -> tuple[str, ...]:
+        """The stages that a run began, in their order."""
+        rows = self._rows("SELECT stage FROM jobs WHERE run = ? ORDER BY started_at", [run])
+        return tuple(stage for (stage,) in rows)
+
     def note(self, name: str) -> str:
         """What was noted under that name, "" for nothing."""
         rows = self._rows("SELECT value FROM engine_notes WHERE name = ?", [name])

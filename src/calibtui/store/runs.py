@@ -23,14 +23,20 @@ class RunRow:
 
 
 class RunTable(Table):
-    def begin(self, run: str, command: str, at: float) -> None:
-        """Starts a run; earlier ones that never ended are marked as killed."""
+    def begin(self, run: str, command: str, at: float, *, alone: bool = True) -> None:
+        """Starts a run; earlier ones that never ended are marked as killed, unless it is not `alone`."""
+        if alone:
+            self.mark_killed()
+        self._rows("INSERT INTO runs (id, command, state, started_at) VALUES (?, ?, 'running', ?)", [run, command, at])
+
+    def mark_killed(self, run: str | None = None) -> None:
+        """Marks as killed what is still running: of that run, or of all of them."""
+        which, values = ("", []) if run is None else (" AND {} = ?", [run])
         with self._transaction() as cursor:
-            cursor.execute("UPDATE runs SET state = 'killed' WHERE state = 'running'")
-            cursor.execute("UPDATE jobs SET state = 'killed' WHERE state = 'running'")
-            cursor.execute(
-                "INSERT INTO runs (id, command, state, started_at) VALUES (?, ?, 'running', ?)", [run, command, at]
-            )
+            for table, name in (("runs", "id"), ("jobs", "run")):
+                cursor.execute(
+                    f"UPDATE {table} SET state = 'killed' WHERE state = 'running'" + which.format(name), values
+                )
 
     def end(self, run: str, state: str, at: float, summary: dict[str, Any]) -> None:
         self._rows(

@@ -18,6 +18,7 @@ from calibtui.workspace.settings import (
     BudgetSettings,
     CacheSettings,
     CurrencySettings,
+    EngineSettings,
     EvaluationSettings,
     MetricsSettings,
     ModelSettings,
@@ -38,6 +39,7 @@ _TABLES: Mapping[str, type[Any]] = {
     "selection": SelectionSettings,
     "quantization": QuantizationSettings,
     "metrics": MetricsSettings,
+    "engine": EngineSettings,
     "currency": CurrencySettings,
 }
 _KNOWN = {*_TABLES, "model", "providers", "budgets", "cache"}

@@ -220,6 +220,13 @@ class MetricsSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class EngineSettings:
+    """`idle_minutes`: after so long without anyone watching and without a job, the engine ends by itself."""
+
+    idle_minutes: Annotated[float, Between(0.1, 100_000)] = 10.0
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """A whole calibtui.toml. `root` is the workspace directory, absolute; `file` the toml in it."""
 
@@ -235,6 +242,7 @@ class Settings:
     selection: SelectionSettings = field(default_factory=SelectionSettings)
     quantization: QuantizationSettings = field(default_factory=QuantizationSettings)
     metrics: MetricsSettings = field(default_factory=MetricsSettings)
+    engine: EngineSettings = field(default_factory=EngineSettings)
     currency: CurrencySettings | None = None
 
     @property

@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from threading import Lock
-from typing import Any
+from typing import Any, Protocol
 
 from calibtui.core.errors import CalibtuiError
 from calibtui.core.files import unwritable_named
@@ -29,11 +29,21 @@ MOST_BYTES = 5 << 20
 BACKUPS = 4
 
 
+class LineWriter(Protocol):
+    """Where finished lines go. `lost`: how many in a row could not be written."""
+
+    lost: int
+
+    def write(self, line: str) -> None: ...
+
+    def close(self) -> None: ...
+
+
 class Log:
     """Writes events from any thread. A line that can't be written never ends a run: it is counted, and the next line
     that can be says how many were `lost`."""
 
-    def __init__(self, handler: _Handler | None = None) -> None:
+    def __init__(self, handler: LineWriter | None = None) -> None:
         self._handler = handler
         self._secrets: tuple[Secret, ...] = ()
         self._redact = Redactor(())
@@ -54,6 +64,12 @@ class Log:
         with self._lock:
             lost = {"lost": handler.lost} if handler.lost else {}
             handler.write(line_of({"at": at, "event": name, **lost, **fields}, self._redact))
+
+    def line(self, text: str) -> None:
+        """A line that another process of ours has finished, secrets hidden and all."""
+        if self._handler is not None:
+            with self._lock:
+                self._handler.write(text)
 
     def failures(self, records: Iterable[CallRecord | Score | FailedScore]) -> None:
         """An event for each call and each frame among `records` that failed."""

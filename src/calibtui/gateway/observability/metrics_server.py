@@ -12,13 +12,12 @@ from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from socketserver import ThreadingMixIn
-from typing import Any
+from typing import Any, Protocol
 
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from prometheus_client.openmetrics import exposition as openmetrics
 
 from calibtui.core.errors import SettingsError
-from calibtui.gateway.observability.metrics import Metrics
 from calibtui.workspace.reading import Place
 
 MOST_CONNECTIONS = 16
@@ -38,8 +37,15 @@ def parse_listen(listen: str, file: Path) -> tuple[str, int]:
     return host, int(port)
 
 
+class Registered(Protocol):
+    """Metrics in a registry."""
+
+    @property
+    def registry(self) -> CollectorRegistry: ...
+
+
 @contextlib.contextmanager
-def serving_metrics(listen: str | None, metrics: Metrics, *, file: Path) -> Iterator[tuple[str, int] | None]:
+def serving_metrics(listen: str | None, metrics: Registered, *, file: Path) -> Iterator[tuple[str, int] | None]:
     """Serves `metrics` at http://<listen>/metrics while the context lasts; yields (host, port), None where `listen` is.
 
     `file` is the settings file that errors name. Raises SettingsError for an address that can't be listened on.
@@ -58,7 +64,7 @@ def serving_metrics(listen: str | None, metrics: Metrics, *, file: Path) -> Iter
         thread.join()
 
 
-def _opened(listen: str, metrics: Metrics, file: Path) -> _Server:
+def _opened(listen: str, metrics: Registered, file: Path) -> _Server:
     host, port = parse_listen(listen, file)
     try:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
@@ -92,7 +98,7 @@ class _Server(ThreadingMixIn, HTTPServer):
     daemon_threads = True
     block_on_close = False
 
-    def __init__(self, family: int, address: Any, metrics: Metrics) -> None:
+    def __init__(self, family: int, address: Any, metrics: Registered) -> None:
         self.address_family = family
         self.metrics = metrics
         self._free = threading.BoundedSemaphore(MOST_CONNECTIONS)
@@ -156,7 +162,7 @@ class _Handler(BaseHTTPRequestHandler):
         """Scrapes are not logged."""
 
 
-def exposition(metrics: Metrics, accept: str) -> tuple[str, bytes]:
+def exposition(metrics: Registered, accept: str) -> tuple[str, bytes]:
     """Content-Type and body of /metrics, for whichever server answers a scraper's Accept header."""
     if "application/openmetrics-text" in accept:
         return openmetrics.CONTENT_TYPE_LATEST, openmetrics.generate_latest(metrics.registry)  # type: ignore[no-untyped-call]

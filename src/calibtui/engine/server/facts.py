@@ -1,0 +1,83 @@
+"""What the store says for the snapshot: read again only when its rows changed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from calibtui.core.errors import CalibtuiError
+from calibtui.engine.queries.registry import TOTALS, QueryContext
+from calibtui.engine.server.stages import STAGE_NAMES, Made, made_by, outdated_stages
+from calibtui.engine.wire.snapshot import Budget, Outcome, Stage, Totals
+from calibtui.gateway.money.balances import fill
+from calibtui.gateway.money.budget_tree import BudgetTree
+from calibtui.gateway.money.caps import caps_in_force, changes_of_file
+from calibtui.store.jobs import StageRow
+from calibtui.store.store import Store
+from calibtui.workspace.settings import BudgetSettings, Settings
+
+WARNED = (95, 80, 50)
+RUNS_READ = 200
+_STATES = {"running": "interrupted", "killed": "interrupted"}
+"""A stage that the store has as running, and that no job of this engine runs, was cut off."""
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """The part of a snapshot that comes from the store alone."""
+
+    totals: Totals
+    stages: tuple[Stage, ...]
+    budgets: tuple[Budget, ...]
+    outcome: Outcome | None
+    warnings: tuple[str, ...] = ()
+
+
+def read_facts(context: QueryContext, now: float) -> Facts:
+    """`now` in UTC seconds tells in which period budgets are."""
+    totals = TOTALS[0](context) if TOTALS else _counted(context.store)
+    runs = [made for row in reversed(context.store.runs.newest(RUNS_READ)) if (made := made_by(row)) is not None]
+    warnings: tuple[str, ...] = ()
+    try:
+        budgets = budget_nodes(context.settings, context.store, now)
+    except CalibtuiError as error:
+        budgets, warnings = (), (error.message,)
+    rows = {row.stage: row for row in context.store.jobs.newest_stages()}
+    newest = context.store.artifacts.newest_set()
+    manifest = str(context.state / newest) if newest else None
+    outdated = outdated_stages(runs, manifest, rows)
+    stages = tuple(_stage(name, rows.get(name), runs, name in outdated) for name in STAGE_NAMES)
+    return Facts(totals, stages, budgets, _outcome(runs), warnings)
+
+
+def budget_nodes(settings: Settings, store: Store, now: float) -> tuple[Budget, ...]:
+    """The tree as the ledger's rows say, when no ledger is open. Raises SettingsError."""
+    tree = BudgetTree.from_settings(settings.budgets)
+    history = store.ledger.caps()
+    fill(tree, store.ledger, caps_in_force([*history, *changes_of_file(settings.budgets, history, "", now)]), now)
+    return tuple(
+        budget_told(line.node, line.cap, line.spent, line.held, settings.budgets[line.node]) for line in tree.lines(now)
+    )
+
+
+def budget_told(node: str, cap: int, spent: int, held: int, settings: BudgetSettings) -> Budget:
+    """A node of the tree for the wire; money in micro-EUR."""
+    warned = next((percent for percent in WARNED if 100 * spent >= percent * cap), 0)
+    return Budget(node=node, cap=cap, spent=spent, held=held, period=settings.period, user=settings.user, warned=warned)
+
+
+def _counted(store: Store) -> Totals:
+    counts = store.frames.counts("pool")
+    return Totals(frames=counts.frames, duplicates=counts.duplicates, unreadable=counts.unreadable)
+
+
+def _stage(name: str, row: StageRow | None, runs: list[Made], outdated: bool) -> Stage:
+    if row is None:
+        return Stage(name=name, state="never")
+    state = _STATES.get(row.state, row.state)
+    said = next((said for made in reversed(runs) if made.run == row.run and (said := made.said.get(name, ""))), "")
+    state = "outdated" if state == "done" and outdated else state
+    return Stage(name=name, state=state, said=said, ended_at=row.ended_at)
+
+
+def _outcome(runs: list[Made]) -> Outcome | None:
+    return next((made.outcome for made in reversed(runs) if made.outcome is not None), None)
