@@ -24,7 +24,7 @@ from calibtui.gateway.dialects.dialect import ChatRequest
 from calibtui.gateway.endpoint import Endpoint, resolve_endpoint
 from calibtui.gateway.money.charging import Payer
 from calibtui.gateway.money.ledger import Hold, Ledger
-from calibtui.gateway.transport import AiohttpTransport, HttpRequest, HttpResponse
+from calibtui.gateway.transport import HttpRequest, HttpResponse, HttpTransport
 from calibtui.store.scores import Scored
 from calibtui.store.store import Store
 from calibtui.workspace.settings import BudgetSettings, PriceSettings, ProviderSettings
@@ -67,7 +67,7 @@ class NamingHolds:
 
 class NamingTransport:
     def __init__(self) -> None:
-        self._inner = AiohttpTransport(connections=WORKERS)
+        self._inner = HttpTransport(connections=WORKERS)
 
     async def send(self, request: HttpRequest) -> HttpResponse:
         headers = {**request.headers, CALL_HEADER: _asking.get()}

@@ -17,7 +17,7 @@ from calibtui.gateway.client import CallFailure, Completion, Gateway, RetryPolic
 from calibtui.gateway.dialects.dialect import ChatRequest
 from calibtui.gateway.endpoint import resolve_endpoint
 from calibtui.gateway.money.charging import Payer
-from calibtui.gateway.transport import AiohttpTransport
+from calibtui.gateway.transport import HttpTransport
 from calibtui.gateway.upstream import Target
 from calibtui.workspace.settings import KeySettings, ProviderSettings
 
@@ -98,7 +98,7 @@ def target_at(url: str, keys: dict[str, str] | None = None, model: str = "judge"
     schema = {"type": "object", "properties": {"difficulty": {"type": "integer"}}, "additionalProperties": False}
     request = ChatRequest(model, "You judge.", "How hard?", 120, 0.0, schema)
     endpoint = resolve_endpoint(settings, {**environ, "HEADER_KEY": "hdr-" + CANARY})
-    return Target(endpoint, request, Price(1_000_000, 2_000_000), AiohttpTransport(connections=64))
+    return Target(endpoint, request, Price(1_000_000, 2_000_000), HttpTransport(connections=64))
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from calibtui.gateway.client import Gateway, RetryPolicy
 from calibtui.gateway.dialects.dialect import ChatRequest
 from calibtui.gateway.endpoint import resolve_endpoint
 from calibtui.gateway.intermediaries.canary import CANARY_PX, Canary, canary_needed
-from calibtui.gateway.transport import AiohttpTransport
+from calibtui.gateway.transport import HttpTransport
 from calibtui.workspace.settings import KeySettings, ProviderSettings
 
 Scripted = Any  # the server of conftest.py
@@ -36,7 +36,7 @@ class Flown:
 
     def __init__(self, url: str, keys: tuple[str, ...] = ("KEY_A",)) -> None:
         self.calls: list[CallRecord] = []
-        self.transport = AiohttpTransport(connections=4)
+        self.transport = HttpTransport(connections=4)
         provider = ProviderSettings("acme", url, keys=tuple(KeySettings(name) for name in keys))
         endpoint = resolve_endpoint(provider, {name: f"{name}-7Qd9xP2mZt4L" for name in keys})
         self.canary = Canary(endpoint, REQUEST, self.transport, self._gateway, deadline_s=3, stored_within_s=0.0)

@@ -9,7 +9,7 @@ from aiohttp import web
 
 from calibtui.gateway.observability.metered_transport import MeteredTransport
 from calibtui.gateway.observability.metrics import Metrics
-from calibtui.gateway.transport import AiohttpTransport, HttpRequest, TransportError
+from calibtui.gateway.transport import HttpRequest, HttpTransport, TransportError
 
 ANSWERS = {
     "/ok": (200, "{}"),
@@ -21,7 +21,7 @@ ANSWERS = {
 
 async def test_status_class_and_bytes_of_every_answer_are_counted() -> None:
     metrics = Metrics()
-    async with _server() as url, AiohttpTransport(connections=4) as inner:
+    async with _server() as url, HttpTransport(connections=4) as inner:
         metered = MeteredTransport(inner, metrics.calls, "openai")
         for path, (status, body) in ANSWERS.items():
             answer = await metered.send(HttpRequest(url + path, b"12345", {}, 5.0))
@@ -39,7 +39,7 @@ async def test_a_request_without_an_answer_is_an_error_of_the_upstream_and_the_e
     metrics = Metrics()
     async with _server() as url:
         address = url
-    async with AiohttpTransport(connections=1) as inner:
+    async with HttpTransport(connections=1) as inner:
         with pytest.raises(TransportError) as raised:
             await MeteredTransport(inner, metrics.calls, "openai").send(HttpRequest(address, b"", {}, 5.0))
     assert raised.value.kind == "connect"
@@ -59,7 +59,7 @@ async def test_in_flight_rises_while_requests_wait_and_falls_for_cancelled_ones_
         await release.wait()
         return web.Response(text="{}")
 
-    async with _server(hang) as url, AiohttpTransport(connections=4) as inner:
+    async with _server(hang) as url, HttpTransport(connections=4) as inner:
         metered = MeteredTransport(inner, metrics.calls, "p")
         assert in_flight() == 0
         tasks = [asyncio.create_task(metered.send(HttpRequest(url + "/hang", b"", {}, 30.0))) for _ in range(3)]

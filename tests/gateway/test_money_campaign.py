@@ -40,7 +40,7 @@ class Campaign:
     def __str__(self) -> str:
         share = self.charged / self.cap
         return (
-            f"{self.calls} calls, {self.kills} kills, {self.unsettled} calls left open; upstream charged {self.charged} "
+            f"{self.calls} calls, {self.kills} kills, {self.unsettled} left open; upstream charged {self.charged} "
             f"of {self.cap} micro-EUR ({share:.1%}), booked {self.booked}, explained {self.explained}"
         )
 

@@ -13,7 +13,7 @@ from calibtui.gateway.client import Gateway, RetryPolicy
 from calibtui.gateway.dialects.dialect import ChatRequest
 from calibtui.gateway.endpoint import Endpoint, resolve_endpoint
 from calibtui.gateway.intermediaries.canary import CANARY_PX, Canary
-from calibtui.gateway.transport import AiohttpTransport, HttpRequest, HttpResponse, Transport
+from calibtui.gateway.transport import HttpTransport, HttpRequest, HttpResponse, Transport
 from calibtui.practice.options import PracticeOptions
 from calibtui.practice.server import PracticeServer
 from calibtui.workspace.settings import KeySettings, PriceSettings, ProviderSettings
@@ -78,7 +78,7 @@ class CountingTransport:
     """The real transport; `statuses` of every reply, in order."""
 
     def __init__(self, connections: int = 40) -> None:
-        self._inner = AiohttpTransport(connections=connections)
+        self._inner = HttpTransport(connections=connections)
         self.statuses: list[int] = []
 
     async def send(self, request: HttpRequest) -> HttpResponse:

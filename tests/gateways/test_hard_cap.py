@@ -18,7 +18,7 @@ from calibtui.gateway.completion import CallFailure, Completion
 from calibtui.gateway.intermediaries.canary import CANARY_PX, canary_picture
 from calibtui.gateway.money.charging import Payer
 from calibtui.gateway.money.ledger import Ledger
-from calibtui.gateway.transport import AiohttpTransport
+from calibtui.gateway.transport import HttpTransport
 from calibtui.practice.books import Books
 from calibtui.practice.server import PracticeServer
 from calibtui.store.store import Store
@@ -40,7 +40,7 @@ async def all_at_once(
     """Each call through a Gateway of its own, so that nothing but budgets holds any of them back."""
     address, keys = proxy
     endpoint = Front("litellm", f"{address}/v1", keys.free, {**BY_MODEL, model: model}).endpoint()
-    transport = AiohttpTransport(connections=CALLS)
+    transport = HttpTransport(connections=CALLS)
     more = {"max_px": CANARY_PX, "retry": QUICK, "payer": payer, "image_tokens": IMAGE_TOKENS}
 
     async def call(number: int) -> Completion | CallFailure:

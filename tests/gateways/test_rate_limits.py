@@ -14,7 +14,7 @@ from calibtui.gateway.client import Gateway
 from calibtui.gateway.completion import Completion
 from calibtui.gateway.errors import ErrorClass, Trouble, classify
 from calibtui.gateway.intermediaries.canary import canary_picture
-from calibtui.gateway.transport import AiohttpTransport, HttpRequest, HttpResponse
+from calibtui.gateway.transport import HttpTransport, HttpRequest, HttpResponse
 
 pytestmark = pytest.mark.gateways
 
@@ -23,7 +23,7 @@ class Refusals:
     """The real transport; keeps what every refusal meant."""
 
     def __init__(self) -> None:
-        self._inner = AiohttpTransport(connections=16)
+        self._inner = HttpTransport(connections=16)
         self.troubles: list[Trouble] = []
         self.replies: list[HttpResponse] = []
 

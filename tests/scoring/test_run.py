@@ -74,6 +74,9 @@ class Kept:
         await asyncio.sleep(0)
         self.records += records
 
+    async def durable(self) -> None:
+        """put() has returned, so it is."""
+
     def of(self, kind: type) -> list[Any]:
         return [record for record in self.records if isinstance(record, kind)]
 

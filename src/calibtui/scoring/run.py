@@ -116,6 +116,7 @@ class _Run:
             self._threads.shutdown(wait=False, cancel_futures=True)
             # Requests that were given up may have been charged, however the run came to its end.
             await self._sink.put(self._given_up)
+            await self._sink.durable()
         self._judge_failures()
         self._progress(final=True)
         return self._outcome(time.monotonic() - started)

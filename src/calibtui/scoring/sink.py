@@ -16,6 +16,11 @@ class Sink(Protocol):
         judge leaves. Raises what the commit raised."""
         ...
 
+    async def durable(self) -> None:
+        """Returns once everything put so far is durable, and whoever wants to know has been told. Raises what put()
+        would."""
+        ...
+
 
 class GroupCommitSink:
     """Commits everything that has queued up while the last commit ran.
@@ -41,6 +46,12 @@ class GroupCommitSink:
         if self._draining is None or self._draining.done():
             self._draining = asyncio.create_task(self._drain())
         await durable
+
+    async def durable(self) -> None:
+        if self._draining is not None:
+            await self._draining
+        if self._broken is not None:
+            raise self._broken
 
     async def close(self) -> None:
         """Waits for what was put, then ends the thread."""
@@ -76,7 +87,7 @@ class LedgerSink:
         durable: Callable[[], Awaitable[None]],
         kept: Callable[[list[Record]], None],
     ) -> None:
-        self._keep, self._durable, self._kept = keep, durable, kept
+        self._keep, self._committed, self._kept = keep, durable, kept
         self._thread = ThreadPoolExecutor(1, "kept")
         self._waiting: list[Record] = []
         self._draining: asyncio.Task[None] | None = None
@@ -92,20 +103,25 @@ class LedgerSink:
         if self._draining is None or self._draining.done():
             self._draining = asyncio.create_task(self._drain())
 
-    async def close(self) -> None:
-        """Waits until what was put is durable and told of, then ends the thread. Raises what failed."""
+    async def durable(self) -> None:
         if self._draining is not None:
             await self._draining
-        self._thread.shutdown(wait=True)
         if self._broken is not None:
             raise self._broken
+
+    async def close(self) -> None:
+        """Waits until what was put is durable and told of, then ends the thread. Raises what failed."""
+        try:
+            await self.durable()
+        finally:
+            self._thread.shutdown(wait=True)
 
     async def _drain(self) -> None:
         loop = asyncio.get_running_loop()
         try:
             while self._waiting:
                 batch, self._waiting = self._waiting, []
-                await self._durable()
+                await self._committed()
                 await loop.run_in_executor(self._thread, self._kept, batch)
         except Exception as error:
             self._broken = error

@@ -16,7 +16,7 @@ from calibtui.gateway.money.charging import Payer
 from calibtui.gateway.money.prices import price_of
 from calibtui.gateway.observability.call_metrics import CallMetrics
 from calibtui.gateway.observability.metered_transport import MeteredTransport
-from calibtui.gateway.transport import MAX_REPLY_BYTES, AiohttpTransport, Transport
+from calibtui.gateway.transport import MAX_REPLY_BYTES, HttpTransport, Transport
 from calibtui.gateway.upstream import Target
 from calibtui.scoring.expectation import expected_difficulty
 from calibtui.scoring.judge import FrameToScore
@@ -209,5 +209,5 @@ def targets(
 def _transport(settings: ScoringSettings, provider: str, metrics: CallMetrics | None) -> Transport:
     """A reply with the probabilities of 20 alternatives a token takes about 2 kB for each token."""
     most = max(MAX_REPLY_BYTES, settings.max_tokens * 4096) if settings.logprobs else MAX_REPLY_BYTES
-    transport = AiohttpTransport(connections=settings.concurrency, max_reply_bytes=most)
+    transport = HttpTransport(connections=settings.concurrency, max_reply_bytes=most)
     return transport if metrics is None else MeteredTransport(transport, metrics, provider)
