@@ -109,6 +109,11 @@ def _information(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="exactly one JSON object on stdout")
 
 
+def _stop(parser: argparse.ArgumentParser) -> None:
+    _information(parser)
+    parser.add_argument("--yes", action="store_true", help="also while a job runs")
+
+
 def _export(parser: argparse.ArgumentParser) -> None:
     _information(parser)
     parser.add_argument("--to", required=True, metavar="OUT", help="the directory to write; it must not exist")
@@ -131,17 +136,19 @@ def _keys(parser: argparse.ArgumentParser) -> None:
 _COMMANDS = {
     "init": ("write a commented calibtui.toml with what was detected", _init),
     "demo": ("make a workspace from the packaged sample data and run it", _demo),
-    "launch": ("run the workspace; --batch for headless", _launch),
+    "launch": ("the workbench, attached to the workspace's engine; --batch for headless", _launch),
     "score": ("score the pool's frames, headless", _headless),
     "select": ("choose the calibration set, headless", _headless),
     "quantize": ("make the INT8 model, headless", _headless),
     "evaluate": ("compare the mAP of both models, headless", _headless),
     "ablate": ("strategies, sizes and calibrators beside random sets, over several seeds", _ablate),
     "diagnose": ("where the INT8 model's error comes from, and what to do about it", _diagnose),
+    "coverage": ("whether the calibration set reaches the activation ranges of the whole pool", _inspection),
     "stability": ("ask a sample of scored frames again: how much of the order comes back", _stability),
     "budget": ("budgets, who spent what, the audit trail; change a cap; reconcile", _budget),
     "keys": ("hand out, list and revoke keys that charge a budget node", _keys),
-    "status": ("what the workspace holds and what ran last", _information),
+    "status": ("what the workspace holds, what its engine does and what ran last", _information),
+    "stop": ("end the workspace's engine at its next safe point", _stop),
     "doctor": ("check settings, model, keys, CPU and disk", _information),
     "export": ("copy out the set, the INT8 model and the report", _export),
     "practice-vlm": ("serve the practice judge on loopback", add_practice_arguments),

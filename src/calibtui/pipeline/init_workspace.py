@@ -151,7 +151,7 @@ _SCORING = """
 
 _SELECTION = """
 [selection]
-strategy = "hardest"   # random | stratified | hardest | hardest-nms | weighted-k-center | k-center
+strategy = "hardest"   # random | stratified | hardest | hardest-nms | weighted-k-center | k-center | range-cover
 size = 512
 seed = 0
 # pin = []             # digests or paths that are always in

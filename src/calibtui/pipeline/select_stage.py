@@ -17,6 +17,7 @@ from calibtui.core.summary import SelectionSummary
 from calibtui.pipeline.cascade import JudgedPool
 from calibtui.pipeline.context import Context
 from calibtui.pipeline.curation import choose, curated
+from calibtui.pipeline.frame_ranges import with_ranges
 from calibtui.pipeline.questions import Verdicts
 from calibtui.pool.annotations import load_annotations
 from calibtui.pool.index import DESCRIPTOR_SIZE, DESCRIPTOR_VERSION
@@ -62,6 +63,8 @@ def proposed_set(
     answered = pool.verdicts
     data = _input(context, pool.frames, answered)
     hand = curated(data, settings, marks)
+    if settings.strategy == "range-cover":
+        data = with_ranges(context, data, pool.frames, hand.settings.pin)
     chosen = choose(data, hand)
     manifest = build_manifest(
         data,
@@ -83,7 +86,7 @@ def _input(context: Context, frames: Sequence[FrameRow], answered: Verdicts) -> 
     digests = [frame.digest for frame in frames]
     descriptors = (
         np.zeros((len(frames), DESCRIPTOR_SIZE), np.float32)
-        if settings.strategy in ("random", "stratified", "hardest")
+        if settings.strategy in ("random", "stratified", "hardest", "range-cover")
         else context.store.frames.descriptors(digests, DESCRIPTOR_VERSION)
     )
     return SelectionInput(

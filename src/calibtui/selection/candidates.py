@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from calibtui.selection.range_cover import PoolRanges, pool_ranges
 from calibtui.selection.similarity import Vectors, vectors
 
 
@@ -18,7 +19,8 @@ class SelectionInput:
 
     `digests`: lower-case hex SHA-256 of each file; `difficulty` (N,) float64 in [0, 1], nan where a frame is not
     scored; `descriptors` (N, D) float32; `strata`: one stratum a frame, as the annotated class, None where there are
-    no strata.
+    no strata; `lows`, `highs` (N, T) float32: bounds of T activations on each frame, rows of nan where they were not
+    measured, None where none were.
     """
 
     uris: Sequence[str]
@@ -27,11 +29,14 @@ class SelectionInput:
     reasons: Sequence[tuple[str, ...]]
     descriptors: NDArray[np.float32]
     strata: Sequence[str] | None = None
+    lows: NDArray[np.float32] | None = None
+    highs: NDArray[np.float32] | None = None
 
     def __post_init__(self) -> None:
         lengths = {len(self.uris), len(self.digests), len(self.difficulty), len(self.reasons), len(self.descriptors)}
         if self.strata is not None:
             lengths.add(len(self.strata))
+        lengths |= {len(bounds) for bounds in (self.lows, self.highs) if bounds is not None}
         if len(lengths) > 1:
             raise ValueError(f"the columns of a selection differ in length: {sorted(lengths)}")
         if np.ndim(self.descriptors) != 2:
@@ -48,7 +53,7 @@ class Candidates:
     """M frames of different content, sorted by a hash of seed and digest: the order that settles every tie.
 
     `index` (M,) int64 points into the input; `difficulty` (M,); `strata`, where known; `pinned` (P,) int64 are
-    positions.
+    positions; `ranges` of these frames, where they were measured.
     """
 
     index: NDArray[np.int64]
@@ -56,6 +61,7 @@ class Candidates:
     vectors: Vectors
     strata: list[str] | None
     pinned: NDArray[np.int64]
+    ranges: PoolRanges | None = None
 
     def __len__(self) -> int:
         return len(self.index)
@@ -92,7 +98,14 @@ def candidates(data: SelectionInput, pinned: Sequence[int], excluded: Set[str], 
         vectors=vectors(data.descriptors, index),
         strata=None if data.strata is None else [data.strata[i] for i in index],
         pinned=np.flatnonzero([not best[digest][0] for digest in ordered]),
+        ranges=_ranges(data, index),
     )
+
+
+def _ranges(data: SelectionInput, index: NDArray[np.int64]) -> PoolRanges | None:
+    if data.lows is None or data.highs is None or np.isnan(data.lows[index]).any(axis=1).all():
+        return None
+    return pool_ranges(data.lows[index], data.highs[index])
 
 
 def tie_break(seed: int, text: str) -> bytes:

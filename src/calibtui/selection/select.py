@@ -1,7 +1,8 @@
 """From scored frames to the frames of a calibration set.
 
 Strategies: `random`; `stratified`, equal shares of strata; `hardest`; `hardest-nms`, without frames that resemble a
-harder one; `k-center`, spread over the pool; `weighted-k-center`, spread and hard. The same frames, settings and seed
+harder one; `k-center`, spread over the pool; `weighted-k-center`, spread and hard; `range-cover`, reaching the pool's
+activation ranges. The same frames, settings and seed
 give the same set, in whatever order the frames come and on whatever machine: ties are settled by a hash of seed and
 digest.
 """
@@ -17,6 +18,7 @@ from calibtui.selection.candidates import Candidates, SelectionInput, candidates
 from calibtui.selection.hardest import hardest, hardest_apart
 from calibtui.selection.k_center import k_center, weighted_k_center
 from calibtui.selection.pins import resolved
+from calibtui.selection.range_cover import range_cover
 from calibtui.selection.stratified import stratified
 from calibtui.workspace.settings import SelectionSettings
 
@@ -81,6 +83,17 @@ def _chosen(frames: Candidates, settings: SelectionSettings, count: int) -> list
             return k_center(frames, count)
         case "weighted-k-center":
             return weighted_k_center(frames, count)
+        case "range-cover":
+            return _covering(frames, count)
+
+
+def _covering(frames: Candidates, count: int) -> list[tuple[int, str]]:
+    if frames.ranges is None:
+        raise ConfigurationError(
+            'selection.strategy is "range-cover", but no frame\'s activation ranges are known.',
+            "They are measured by running the float model over the pool: write [model] onnx.",
+        )
+    return range_cover(frames.ranges, frames.free, frames.pinned, count)
 
 
 def _refuse_contradictions(

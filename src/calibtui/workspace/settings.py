@@ -187,7 +187,9 @@ class SelectionSettings:
     """`pin` and `exclude`: digests or uris. `suppress`: the cosine similarity from which `hardest-nms` drops the
     easier frame."""
 
-    strategy: Literal["random", "stratified", "hardest", "hardest-nms", "weighted-k-center", "k-center"] = "hardest"
+    strategy: Literal[
+        "random", "stratified", "hardest", "hardest-nms", "weighted-k-center", "k-center", "range-cover"
+    ] = "hardest"
     size: Annotated[int, Positive] = 512
     seed: int = 0
     pin: tuple[str, ...] = ()
