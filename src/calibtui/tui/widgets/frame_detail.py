@@ -192,7 +192,8 @@ class FrameDetailPane(Container, can_focus=True):
         if not targets or self.line is None:
             self.scale(0.5)
             return
-        place = (-1 if self._looked_at is None else self._looked_at) + by
+        start = -1 if by > 0 else len(targets)
+        place = (start if self._looked_at is None else self._looked_at) + by
         self._looked_at = place if 0 <= place < len(targets) else None
         if self._looked_at is None:
             self.look_at(WHOLE)

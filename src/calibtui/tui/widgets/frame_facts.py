@@ -66,8 +66,7 @@ def _rank(detail: FrameDetail | None, width: int) -> list[Line]:
     if detail is not None and detail.rank is not None:
         spans.append((f"rank {count(detail.rank)}", "plain"))
         if detail.percentile is not None:
-            below = floor(10 * detail.percentile) / 10
-            spans.append((f", harder than {below:.1f} %", "muted"))
+            spans.append((f", percentile {floor(10 * detail.percentile) / 10:.1f}", "muted"))
     return [_fitting(spans, width)] if spans else []
 
 

@@ -45,6 +45,7 @@ class FrameView(Widget):
         self._engine = engine
         self._method = method
         self._wanted: FramePicture | None = None
+        self._shown: FramePicture | None = None
         self._boxes: Mapping[str, Sequence[Box]] = {}
         self._kept: OrderedDict[FramePicture, Picture] = OrderedDict()
         self._fetching: Worker[None] | None = None
@@ -70,9 +71,14 @@ class FrameView(Widget):
     def clear(self, note: str = "") -> None:
         """Shows no picture, but a note."""
         self._stop()
-        self._wanted, self._strips, self._note, self._sixels = None, [], note, ""
+        self._wanted, self._shown, self._strips, self._note, self._sixels = None, None, [], note, ""
         self._forget_kitty()
         self.refresh()
+
+    @property
+    def complete(self) -> bool:
+        """Whether what is shown is what was last asked for."""
+        return self._wanted is None or self._wanted == self._shown
 
     @property
     def pixels(self) -> tuple[int, int]:
@@ -111,7 +117,7 @@ class FrameView(Widget):
         for source in SOURCES:
             for box in self._boxes.get(source, ()):
                 draw_box(drawn, (box.x1, box.y1, box.x2, box.y2), source, wanted.crop or WHOLE)
-        self._note = ""
+        self._note, self._shown = "", wanted
         {"kitty": self._as_kitty, "sixel": self._as_sixels}.get(self._method, self._as_blocks)(drawn)
         self.refresh()
 

@@ -12,14 +12,15 @@ LONGEST = 4096
 
 def path_cells(path: str, width: int) -> str:
     """`path` in exactly `width` cells; of one that is too long the middle goes, as its beginning and its file name say
-    most. Control characters are shown as escapes."""
+    most, the file name more. Control characters are shown as escapes."""
     path = shown(path[-LONGEST:])
     length = len(path) if path.isascii() else cell_len(path)
     if length <= width:
         return path + " " * (width - length)
     if width < 2:
         return "…"[:width]
-    head = (width - 1) // 3 if width >= 12 else 0
+    name = cell_len(path[path.rfind("/") + 1 :])
+    head = max(0, min((width - 1) // 3, width - 2 - name)) if width >= 24 else 0
     return set_cell_size(path, head) + "…" + _tail(path, width - 1 - head)
 
 
