@@ -13,6 +13,7 @@ from textual.command import Provider
 from textual.constants import DEFAULT_THEME
 from textual.dom import DOMNode
 from textual.screen import Screen
+from textual.theme import Theme
 from textual.timer import Timer
 from textual.widget import Widget
 
@@ -96,14 +97,29 @@ class Workbench(App[None]):
                 self.unregister_theme(builtin)
         if theme is not None:
             self.register_theme(theme)
+            self._begin_with(theme)
+
+    def _begin_with(self, theme: Theme) -> None:
+        """The theme as if it had always been there: set in the common way it would have every rule parsed twice."""
+        if theme.ansi:
             self.theme = theme.name
+            return
+        self.set_reactive(App.theme, theme.name)
+        self.stylesheet.set_variables(self.get_css_variables())
+        self.set_class(theme.dark, "-dark-mode", update=False)
+        self.set_class(not theme.dark, "-light-mode", update=False)
 
     def on_mount(self) -> None:
-        self.run_worker(self.connection.run(), group="connection", exit_on_error=False)
+        self.call_after_refresh(self._attach)
+        self.app_resume_signal.subscribe(self, lambda app: app.refresh(layout=True))
         self._watch_file()
         self._take_keymap()
         for problem in self._problems:
             self.tell(problem.message, problem.hint, "error")
+
+    def _attach(self) -> None:
+        """After the first paint: what a client of the engine imports is not waited for."""
+        self.run_worker(self.connection.run(), group="connection", exit_on_error=False)
 
     def _problem(self, error: CalibtuiError) -> None:
         if self.is_running:

@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 
 from calibtui.core.errors import CalibtuiError, EngineGoneError, EngineRefusedError
 from calibtui.engine.client.client import Answer, Engine
-from calibtui.engine.wire.curation import RecentChanges
 from calibtui.engine.wire.exchange import Command, Done, Query
 from calibtui.engine.wire.snapshot import Snapshot
 from calibtui.tui.figures import clock, duration
@@ -112,6 +111,8 @@ class Connection:
             coming.cancel()
 
     async def _probe(self, engine: Engine) -> None:
+        from calibtui.engine.wire.curation import RecentChanges
+
         try:
             await asyncio.wait_for(engine.ask(RecentChanges(limit=1)), PROBE_S)
         except TimeoutError:

@@ -6,8 +6,6 @@
 
 from __future__ import annotations
 
-import difflib
-import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -18,6 +16,8 @@ FILE = "keymap.toml"
 
 def read_keymap(config: Path) -> dict[str, str]:
     """Binding id → keys, comma-separated; empty without a file. Raises ConfigurationError naming file and key."""
+    import tomllib
+
     file = config / FILE
     try:
         document = tomllib.loads(file.read_text(encoding="utf-8"))
@@ -41,6 +41,8 @@ def read_keymap(config: Path) -> dict[str, str]:
 
 def check_keymap(file: Path, keymap: Mapping[str, str], known: Iterable[str]) -> None:
     """Raises ConfigurationError for an id that no binding has, naming the nearest one."""
+    import difflib
+
     known = sorted(known)
     for name in keymap:
         if name not in known:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,6 +24,8 @@ class Preferences:
 
 def read_preferences(config: Path) -> Preferences:
     """Raises ConfigurationError naming the file and the key."""
+    import tomllib
+
     file = config / FILE
     try:
         document = tomllib.loads(file.read_text(encoding="utf-8"))

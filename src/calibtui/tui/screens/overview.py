@@ -7,8 +7,8 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Container, VerticalScroll
+from textual.widget import Widget
 
-from calibtui.engine.wire.runs import Cancel, Pause, Resume, Start
 from calibtui.engine.wire.snapshot import STAGES, Job, Snapshot
 from calibtui.tui.overview.difficulty import difficulty
 from calibtui.tui.overview.money import money
@@ -16,7 +16,7 @@ from calibtui.tui.overview.people import jobs, next_step, outcome, people, pool
 from calibtui.tui.overview.pipeline import pipeline
 from calibtui.tui.overview.scoring import scoring
 from calibtui.tui.screens.workbench_screen import WorkbenchScreen
-from calibtui.tui.widgets.snapshot_view import SnapshotView
+from calibtui.tui.widgets.snapshot_view import Draw, SnapshotView
 
 STARTS: tuple[tuple[str, tuple[str, ...], str], ...] = (
     ("Everything", STAGES, "index the pool, score, select, quantize and compare, as far as there is something to do"),
@@ -25,6 +25,9 @@ STARTS: tuple[tuple[str, tuple[str, ...], str], ...] = (
     ("Quantize", ("quantize",), "the INT8 model, as the knobs of 4 say"),
     ("Evaluate", ("evaluate",), "the mAP of the INT8 model beside the float one"),
 )
+
+
+PARTS: tuple[Draw, ...] = (pipeline, next_step, scoring, difficulty, money, outcome, jobs, pool, people)
 
 
 class Dashboard(VerticalScroll, can_focus=True):
@@ -58,22 +61,20 @@ class OverviewScreen(WorkbenchScreen):
                 tooltip="Ends the running job at its next safe point, or takes a waiting one out of the queue."),
     ]  # fmt: skip
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._views: list[SnapshotView] = []
+
     def body(self) -> ComposeResult:
-        with Dashboard():
-            yield SnapshotView(pipeline)
-            yield SnapshotView(next_step)
-            with Container(classes="pair"):
-                yield SnapshotView(scoring)
-                yield SnapshotView(difficulty)
-            yield SnapshotView(money)
-            with Container(classes="pair"):
-                yield SnapshotView(outcome)
-                yield SnapshotView(jobs)
-            yield SnapshotView(pool)
-            yield SnapshotView(people)
+        yield Dashboard()
 
     def on_snapshot(self, snapshot: Snapshot) -> None:
-        for view in self.query(SnapshotView):
+        """The parts are made when there is something to show in them: the first paint doesn't wait for them."""
+        if not self._views:
+            views = {part: SnapshotView(part) for part in PARTS}
+            self._views = list(views.values())
+            self.query_one(Dashboard).mount_all(_arranged(views))
+        for view in self._views:
             view.show(snapshot)
 
     def copied(self) -> str:
@@ -87,6 +88,7 @@ class OverviewScreen(WorkbenchScreen):
         self.run_worker(self._start(), group="dialog", exclusive=True, exit_on_error=False)
 
     async def _start(self) -> None:
+        from calibtui.engine.wire.runs import Start
         from calibtui.tui.screens.choose import ChooseScreen
 
         choice = await self.workbench.push_screen_wait(
@@ -96,6 +98,8 @@ class OverviewScreen(WorkbenchScreen):
             self.send(Start(stages=STARTS[choice][1]))
 
     def action_pause(self) -> None:
+        from calibtui.engine.wire.runs import Pause, Resume
+
         paused = self.snapshot is not None and self.snapshot.paused
         self.send(Resume() if paused else Pause())
 
@@ -104,6 +108,7 @@ class OverviewScreen(WorkbenchScreen):
 
     async def _cancel(self) -> None:
         """One job is asked about, of several one is chosen first."""
+        from calibtui.engine.wire.runs import Cancel
         from calibtui.tui.screens.choose import ChooseScreen
         from calibtui.tui.screens.confirm import ConfirmScreen
 
@@ -125,6 +130,19 @@ class OverviewScreen(WorkbenchScreen):
             job = ending[choice]
         if await self.workbench.push_screen_wait(ConfirmScreen(_cancel_question(job), "What it did so far is kept.")):
             self.send(Cancel(job=job.name))
+
+
+def _arranged(views: dict[Draw, SnapshotView]) -> list[Widget]:
+    """From the top; those in one box stand beside each other where there is room."""
+    return [
+        views[pipeline],
+        views[next_step],
+        Container(views[scoring], views[difficulty], classes="pair"),
+        views[money],
+        Container(views[outcome], views[jobs], classes="pair"),
+        views[pool],
+        views[people],
+    ]
 
 
 def _cancel_question(job: Job) -> str:

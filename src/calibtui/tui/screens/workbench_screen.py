@@ -35,14 +35,14 @@ class WorkbenchScreen(Screen[None]):
     HELP: ClassVar[str] = ""
     AUTO_FOCUS: ClassVar[str | None] = "*"
 
-    HORIZONTAL_BREAKPOINTS = [
+    HORIZONTAL_BREAKPOINTS = [  # noqa: RUF012
         (0, "-tiny"),
         (40, "-narrow"),
         (80, "-normal"),
         (120, "-wide"),
         (180, "-vast"),
     ]
-    VERTICAL_BREAKPOINTS = [
+    VERTICAL_BREAKPOINTS = [  # noqa: RUF012
         (0, "-flat"),
         (10, "-short"),
         (24, "-high"),

@@ -7,7 +7,6 @@ Text of any origin may be put in: what isn't printable is shown as an escape.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar
 
 from rich.cells import cell_len
 from rich.segment import Segment
@@ -17,7 +16,7 @@ from textual.geometry import Region, Size
 from textual.strip import Strip
 from textual.widget import Widget
 
-from calibtui.tui import palette
+from calibtui.tui.palette import role_styles
 from calibtui.tui.text import shown
 
 Span = tuple[str, str] | tuple[str, str, str]
@@ -27,8 +26,7 @@ Line = Sequence[Span]
 class LineView(Widget):
     """Draws what `lines(width)` returns; call `refill` when that may have changed. Its height follows by itself."""
 
-    COMPONENT_CLASSES: ClassVar[set[str]] = set(palette.CLASSES)
-    DEFAULT_CSS = "LineView { height: auto; width: 1fr; " + palette.CSS + "}"
+    DEFAULT_CSS = "LineView { height: auto; width: 1fr; }"
     ALLOW_SELECT = False
 
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
@@ -81,7 +79,8 @@ class LineView(Widget):
     def role(self, role: str) -> Style:
         """The rich style of a role on this widget's background."""
         if role not in self._role_styles:
-            self._role_styles[role] = self.get_component_rich_style(f"line--{role}")
+            looks = role_styles(self.app.theme_variables, self.app.native_ansi_color)
+            self._role_styles[role] = self.rich_style + looks[role]
         return self._role_styles[role]
 
     def render_line(self, y: int) -> Strip:

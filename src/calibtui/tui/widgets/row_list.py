@@ -148,7 +148,8 @@ class RowList(ScrollView, Generic[Row], can_focus=True):
 
     def _cursor_style(self) -> Style:
         name = "line--cursor" if self.has_focus else "row-list--resting"
-        return Style(bgcolor=self.get_component_rich_style(name).bgcolor, bold=self.has_focus or None)
+        look = self.get_component_rich_style(name)
+        return Style(bgcolor=look.bgcolor, bold=self.has_focus or None, reverse=look.reverse or None)
 
     def watch_cursor(self, cursor: int) -> None:
         self._scroll_to_cursor()

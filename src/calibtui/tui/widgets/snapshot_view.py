@@ -8,6 +8,8 @@ from calibtui.engine.wire.snapshot import Snapshot
 from calibtui.tui.widgets.lines import Line, LineView
 
 Draw = Callable[[Snapshot, int], Sequence[Line]]
+NOMINAL = 40
+"""The width at which a view that is hidden is asked whether it has anything to show."""
 
 
 class SnapshotView(LineView):
@@ -19,11 +21,16 @@ class SnapshotView(LineView):
         super().__init__(id=id, classes=classes)
         self._draw = draw
         self._newest: Snapshot | None = None
+        self._ready: tuple[int, Sequence[Line]] = (-1, ())
 
     def show(self, snapshot: Snapshot) -> None:
         self._newest = snapshot
-        self.set_class(not self._draw(snapshot, 40), "-empty")
+        self._ready = (-1, ())
+        self.set_class(not self.lines(self.content_size.width or NOMINAL), "-empty")
         self.refill()
 
     def lines(self, width: int) -> Sequence[Line]:
-        return self._draw(self._newest, width) if self._newest is not None else ()
+        """Drawn once for a snapshot and a width."""
+        if self._newest is not None and self._ready[0] != width:
+            self._ready = (width, self._draw(self._newest, width))
+        return self._ready[1]
