@@ -81,6 +81,8 @@ def _written(context: QueryContext, rows: PoolRows, settings: SelectionSettings)
 
 
 def _chosen(context: QueryContext, view: PoolView, settings: SelectionSettings, held: Places) -> Draft:
+    if settings.strategy == "range-cover":
+        raise ConfigurationError("range-cover measures activations first: the set is known once it is chosen.")
     if settings.strategy in NEEDS_SCORES and not view.judged.scored.any():
         raise ConfigurationError("No frame is scored yet, and this strategy needs scores.", "Score the pool first.")
     free = np.isin(view.marks[: view.rows.usable], (DROPPED, EXCLUDED), invert=True)

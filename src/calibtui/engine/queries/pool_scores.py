@@ -48,11 +48,11 @@ class ScoreReader:
         self._answers: Answers | None = None
         self._not_before = 0.0
 
-    def read(self, context: QueryContext, rows: PoolRows) -> Reading:
+    def read(self, context: QueryContext, rows: PoolRows, *, fresh: bool) -> Reading:
         settings = context.settings
         of = (rows.extent, settings.scoring, settings.cache, settings.selection.size, settings.model)
         reading = self._reading
-        if reading is not None and self._of == of:
+        if reading is not None and self._of == of and not fresh:
             if reading.data == context.data or time.monotonic() < self._not_before:
                 return reading
             if not self._lock.acquire(blocking=False):
@@ -103,9 +103,9 @@ class ScoreReader:
         return _with_answers(context, Answers(rows, identity), identity, extent)
 
 
-def pool_scores(context: QueryContext, rows: PoolRows) -> Reading:
-    """The judge's answers over the pool, at most a moment old."""
-    return place_for(context, "score reader", ScoreReader).read(context, rows)
+def pool_scores(context: QueryContext, rows: PoolRows, *, fresh: bool = False) -> Reading:
+    """The judge's answers over the pool, at most a moment old; `fresh`: not even that."""
+    return place_for(context, "score reader", ScoreReader).read(context, rows, fresh=fresh)
 
 
 def _with_answers(context: QueryContext, answers: Answers, identity: Identity, extent: Extent) -> Answers:

@@ -42,10 +42,11 @@ class PoolView:
         return np.flatnonzero(np.isin(self.marks, codes))
 
 
-def pool_view(context: QueryContext, *, whole_truth: bool = False) -> PoolView:
-    """The pool as it stands; `whole_truth`: wait for annotations that are still being read."""
+def pool_view(context: QueryContext, *, whole_truth: bool = False, fresh: bool = False) -> PoolView:
+    """The pool as it stands; `whole_truth`: wait for annotations that are still being read; `fresh`: with every score
+    there is, however long that takes."""
     rows = pool_rows(context)
-    reading = pool_scores(context, rows)
+    reading = pool_scores(context, rows, fresh=fresh)
     truth = pool_truth(context, rows, wait=whole_truth)
     selection = context.settings.selection
     hand = (rows.extent, context.store.marks.version, selection.pin, selection.exclude)
