@@ -44,14 +44,13 @@ class Concurrency:
         """After a completion that took `latency_s`, with `in_use` requests out when it came."""
         average = latency_s if self.latency_s is None else self.latency_s + _WEIGHT * (latency_s - self.latency_s)
         best = average if self.best_s is None else min(self.best_s * _FORGET, average)
-        seen = replace(self, latency_s=average, best_s=best)
+        limit, starting = self.limit, self.starting
         if average > best * TOLERANCE + SLACK_S:
-            return replace(seen, starting=False)
-        if in_use < self.slots:
+            starting = False
+        elif in_use >= self.slots:
             # A limit that isn't reached has proved nothing.
-            return seen
-        step = 1.0 if self.starting else 1.0 / self.limit
-        return replace(seen, limit=min(float(self.ceiling), self.limit + step))
+            limit = min(float(self.ceiling), limit + (1.0 if starting else 1.0 / limit))
+        return Concurrency(self.ceiling, limit, starting, average, best, self.halved_at)
 
     def throttled(self, sent_at: float, now: float) -> Concurrency:
         """After an answer of "too many": once for all requests that left before it took effect."""

@@ -11,7 +11,7 @@ import os
 import re
 import ssl
 import types
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, Self
 from urllib.parse import quote, urlsplit
@@ -116,7 +116,7 @@ class HttpTransport:
             raise TransportError("connect", str(error), maybe_sent=False) from None
         loop = asyncio.get_running_loop()
         ends = loop.time() + request.deadline_s
-        data = b"%b%d\r\n\r\n%b" % (head, len(request.body), request.body)
+        data = (b"%b%d\r\n\r\n" % (head, len(request.body)), request.body)
         async with self._turns:
             connection, reply = await self._sent(place, data, ends, request.deadline_s)
             timer = loop.call_at(ends, _give_up, reply)
@@ -135,7 +135,7 @@ class HttpTransport:
         return HttpResponse(status, headers, body)
 
     async def _sent(
-        self, place: _Place, data: bytes, ends: float, deadline_s: float
+        self, place: _Place, data: Sequence[bytes], ends: float, deadline_s: float
     ) -> tuple[Connection, asyncio.Future[Reply]]:
         """The connection that the request went out through. Raises TransportError where none was to be had."""
         idle, loop = self._idle.get(place, []), asyncio.get_running_loop()

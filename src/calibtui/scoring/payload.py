@@ -9,6 +9,7 @@ import hashlib
 import io
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from PIL import Image
@@ -48,7 +49,12 @@ def build_payload(path: Path, recipe: PayloadRecipe) -> bytes:
 
 def payload_digest(frame_digest: str, recipe: PayloadRecipe) -> str:
     """What a frame of that digest becomes under the recipe, named without reading it."""
-    return digest_of({"frame": frame_digest, "recipe": asdict(recipe)})
+    return digest_of({"frame": frame_digest, "recipe": _described(recipe)})
+
+
+@lru_cache(64)
+def _described(recipe: PayloadRecipe) -> dict[str, int]:
+    return asdict(recipe)
 
 
 def payload_digests(frame_digests: Iterable[str], recipe: PayloadRecipe) -> list[str]:

@@ -76,7 +76,10 @@ def parse_reply(text: str, scale: int = 100) -> Verdict:
 
 def plain(text: str, limit: int) -> str:
     """`text` on one line, without control, escape or invisible formatting characters, cut to `limit`."""
-    return " ".join("".join(c if c.isprintable() else " " for c in text[: limit * 4]).split())[:limit]
+    short = text[: limit * 4]
+    if not short.isprintable():
+        short = "".join(c if c.isprintable() else " " for c in short)
+    return " ".join(short.split())[:limit]
 
 
 def _object(text: str) -> _Reply | None:

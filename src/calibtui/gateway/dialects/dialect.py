@@ -124,4 +124,5 @@ def believed(input_tokens: int, output_tokens: int) -> Usage | None:
 
 def label(value: str | None) -> str:
     """An identifier that somebody else chose: printable and short."""
-    return "".join(c for c in (value or "")[:200] if c.isprintable())
+    short = (value or "")[:200]
+    return short if short.isprintable() else "".join(c for c in short if c.isprintable())

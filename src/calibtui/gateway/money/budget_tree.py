@@ -52,7 +52,10 @@ class Node:
 
     def crossed(self) -> list[int]:
         """The percentages of the cap that are reached and not yet warned of; they count as warned from now on."""
-        reached = {p for p in WARN_AT_PERCENT if self.cap and self.certain * 100 >= self.cap * p}
+        certain = self.certain * 100
+        if not self.cap or certain < self.cap * WARN_AT_PERCENT[0]:
+            return []
+        reached = {p for p in WARN_AT_PERCENT if certain >= self.cap * p}
         new = sorted(reached - self.warned)
         self.warned |= reached
         return new
