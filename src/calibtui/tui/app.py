@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
+from textual._compositor import ChopsUpdate
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.command import Provider
@@ -27,6 +28,7 @@ from calibtui.tui.news import news
 from calibtui.tui.preferences import Preferences, read_preferences, write_preferences
 from calibtui.tui.screens.registry import PLACES, Place
 from calibtui.tui.screens.workbench_screen import WorkbenchScreen
+from calibtui.tui.terse import TerseUpdate
 from calibtui.tui.text import cut, shown
 
 Level = Literal["information", "warning", "error"]
@@ -110,14 +112,14 @@ class Workbench(App[None]):
         self.set_class(not theme.dark, "-light-mode", update=False)
 
     def on_mount(self) -> None:
-        self.call_after_refresh(self._attach)
+        self.call_after_refresh(self._begin_to_follow)
         self.app_resume_signal.subscribe(self, lambda app: app.refresh(layout=True))
         self._watch_file()
         self._take_keymap()
         for problem in self._problems:
             self.tell(problem.message, problem.hint, "error")
 
-    def _attach(self) -> None:
+    def _begin_to_follow(self) -> None:
         """After the first paint: what a client of the engine imports is not waited for."""
         self.run_worker(self.connection.run(), group="connection", exit_on_error=False)
 
@@ -248,6 +250,11 @@ class Workbench(App[None]):
             return
         lines = text.count("\n") + 1
         self.tell(f"Copied {lines} lines." if lines > 1 else f"Copied {cut(text, 60)}", f"Also in {file}")
+
+    def _display(self, screen: Screen[Any], renderable: Any) -> None:
+        """Partial updates in as few bytes as they need."""
+        update: Any = TerseUpdate(renderable) if type(renderable) is ChopsUpdate else renderable
+        super()._display(screen, update)
 
     def _receive(self, snapshot: Snapshot) -> None:
         before, self.snapshot = self.snapshot, snapshot

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rich.cells import cell_len
 from rich.segment import Segment
 from rich.style import Style
 from textual.events import Resize
@@ -18,6 +17,9 @@ from textual.widget import Widget
 
 from calibtui.tui.palette import role_styles
 from calibtui.tui.text import shown
+
+NEAR = 6
+"""Changed cells so near to each other are written with those between: to move the cursor takes as many bytes."""
 
 Span = tuple[str, str] | tuple[str, str, str]
 Line = Sequence[Span]
@@ -105,33 +107,25 @@ class LineView(Widget):
 
 
 def _change(y: int, pair: tuple[Strip, Strip]) -> list[Region]:
-    """The region of line `y` in which two strips differ; none where they are equal."""
-    old, new = (list(strip) for strip in pair)
-    if old == new:
+    """The regions of line `y` in which two strips differ; none where they are equal."""
+    old, new = pair
+    if old is new:
         return []
-    first = _common(old, new)
-    last = pair[1].cell_length
-    if pair[0].cell_length == last:
-        last -= _common(old[::-1], new[::-1], backwards=True)
-    return [Region(first, y, max(1, last - first), 1)]
-
-
-def _common(old: list[Segment], new: list[Segment], backwards: bool = False) -> int:
-    """The cells that both begin (or end) with."""
-    cells = 0
-    for one, other in zip(old, new, strict=False):
+    before, after = _cells(old), _cells(new)
+    if before is None or after is None or len(before) != len(after):
+        return [] if list(old) == list(new) else [Region(0, y, max(1, new.cell_length), 1)]
+    regions: list[Region] = []
+    for x, (one, other) in enumerate(zip(before, after, strict=True)):
         if one == other:
-            cells += cell_len(one.text)
             continue
-        if one.style == other.style:
-            pairs = (
-                zip(one.text[::-1], other.text[::-1], strict=False)
-                if backwards
-                else zip(one.text, other.text, strict=False)
-            )
-            for left, other_left in pairs:
-                if left != other_left:
-                    break
-                cells += cell_len(left)
-        break
-    return cells
+        if regions and x - regions[-1].right <= NEAR:
+            regions[-1] = Region(regions[-1].x, y, x + 1 - regions[-1].x, 1)
+        else:
+            regions.append(Region(x, y, 1, 1))
+    return regions
+
+
+def _cells(strip: Strip) -> list[tuple[str, Style | None]] | None:
+    """Character and style of every cell; None where a character is not as wide as a cell."""
+    cells = [(character, segment.style) for segment in strip for character in segment.text]
+    return cells if len(cells) == strip.cell_length else None
