@@ -20,6 +20,7 @@ from calibtui.tui.throttle import Debounce, Throttle
 from calibtui.tui.widgets.knob_list import KnobList
 from calibtui.tui.widgets.knob_values import shown
 from calibtui.tui.widgets.panes import Pane, Panes
+from calibtui.tui.widgets.row_list import RowList
 from calibtui.tui.widgets.set_balance import SetBalance
 from calibtui.tui.widgets.set_coverage import SetCoverage
 from calibtui.tui.widgets.set_frames import SetFrames
@@ -58,18 +59,18 @@ and the knobs until you **lock** it under a name.
     SetScreen.-short SetHeadline { margin: 0; max-height: 2; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("k", "keep", "keep", id="set.keep", tooltip="Keeps the knobs that were tried out"),
-        Binding("escape", "take_back", "take back", id="set.take_back", tooltip="Takes tried knobs back"),
-        Binding("L", "lock", "lock", id="set.lock", tooltip="Locks the draft under a name"),
-        Binding("c", "compare", "compare with", id="set.compare", tooltip="Chooses the set to compare with"),
-        Binding("o", "open", "open set", id="set.open", tooltip="Looks at a locked set, or at the draft again"),
-        Binding("E", "export", "export", id="set.export", tooltip="Writes a locked set out"),
         Binding(
             "space", "mark('toggle')", "in/out", id="set.toggle", tooltip="Takes the frame out of the draft, or in"
         ),
         Binding("p", "mark('pinned')", "pin", id="set.pin", tooltip="In every set, or no longer"),
         Binding("x", "mark('excluded')", "exclude", id="set.exclude", tooltip="In no set, or no longer"),
         Binding("u", "undo", "undo", id="set.undo", tooltip="Takes the last change of marks back"),
+        Binding("k", "keep", "keep", id="set.keep", tooltip="Keeps the knobs that were tried out"),
+        Binding("escape", "take_back", "take back", id="set.take_back", tooltip="Takes tried knobs back"),
+        Binding("L", "lock", "lock", id="set.lock", tooltip="Locks the draft under a name"),
+        Binding("c", "compare", "compare with", id="set.compare", tooltip="Chooses the set to compare with"),
+        Binding("o", "open", "open set", id="set.open", tooltip="Looks at a locked set, or at the draft again"),
+        Binding("E", "export", "export", id="set.export", tooltip="Writes a locked set out"),
         Binding("R", "cover", "cover ranges", id="set.cover", tooltip="Picks the frames that cover missed ranges"),
     ]
 
@@ -242,6 +243,16 @@ and the knobs until you **lock** it under a name.
         done = await self.do(command)
         if done is not None:
             self.workbench.tell(done.said, "\n".join(done.files[:4]))
+
+    @on(RowList.Chosen, "#set-frames")
+    def _open_frame(self, event: RowList.Chosen) -> None:
+        from calibtui.tui.screens.set_frame import SetFrameScreen
+
+        def come_back(index: int | None) -> None:
+            event.rows.cursor = index or 0
+
+        connection, method = self.workbench.connection, self.workbench.preferences.pictures
+        self.app.push_screen(SetFrameScreen(event.rows.rows, event.index, connection, method), come_back)
 
     @work(group="set-mark", exit_on_error=False)
     async def action_mark(self, mark: str) -> None:

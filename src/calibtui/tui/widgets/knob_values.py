@@ -102,7 +102,7 @@ def _next_whole(number: int, by: int) -> int:
     step = 1 << max(0, abs(number).bit_length() - 4)
     if by < 0 and abs(number) & (abs(number) - 1) == 0:
         step = max(1, step // 2)
-    return (number // step + 1) * step if by > 0 else -(-number // step - 1) * step
+    return (number // step + 1) * step if by > 0 else (-(-number // step) - 1) * step
 
 
 def _next_decimal(number: float, by: int) -> float:

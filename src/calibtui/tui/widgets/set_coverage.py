@@ -61,8 +61,8 @@ def _against_random(coverage: float, random: float) -> tuple[str, str]:
 
 def _duplicates(view: SetView) -> Line:
     if not view.duplicates:
-        return [("✓ no near-duplicates", "good"), (" (pairs above 0.98)", "muted")]
-    return [(f"! {counted(view.duplicates, 'pair')} of near-duplicates", "warn"), (" (above 0.98)", "muted")]
+        return [("✓ no near-duplicates", "good")]
+    return [(f"! {counted(view.duplicates, 'pair')} of near-duplicates", "warn")]
 
 
 def _ranges(view: SetView, width: int) -> list[Line]:
@@ -76,7 +76,7 @@ def _ranges(view: SetView, width: int) -> list[Line]:
     frames = {digest for one in view.ranges for digest in one.fixed_by}
     lines += [line for one in view.ranges for line in _range(one, width)]
     if frames:
-        said = f"picks the {counted(len(frames), 'frame')} of the pool that would cover them"
+        said = f"picks {counted(len(frames), 'frame')} to cover them"
         lines.append([("R ", "key"), (cut(said, width - 2), "plain")])
     return lines
 

@@ -36,7 +36,7 @@ The frames of the set, each with its difficulty and why it is in.
 
 
 def _place(frame: SetFrame) -> tuple[int, float, str]:
-    return (_ORDER.get(frame.change, 2), -1.0 if frame.difficulty is None else -frame.difficulty, frame.uri)
+    return (_ORDER.get(frame.change, 2), 1.0 if frame.difficulty is None else -frame.difficulty, frame.uri)
 
 
 def _paths(width: int) -> int:
