@@ -46,6 +46,7 @@ def test_every_command_and_option_is_documented(name):
         settings.QuantizationSettings,
         settings.CacheSettings,
         settings.MetricsSettings,
+        settings.EngineSettings,
     ],
 )
 def test_every_key_is_documented(table):

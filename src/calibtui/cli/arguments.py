@@ -81,7 +81,9 @@ def _ablate(parser: argparse.ArgumentParser) -> None:
 
 def _diagnose(parser: argparse.ArgumentParser) -> None:
     _inspection(parser)
-    parser.add_argument("--frames", type=int, default=16, metavar="N", help="frames of the set to measure (default: 16)")
+    parser.add_argument(
+        "--frames", type=int, default=16, metavar="N", help="frames of the set to measure (default: 16)"
+    )
 
 
 def _inspection(parser: argparse.ArgumentParser) -> None:
@@ -149,6 +151,7 @@ _COMMANDS = {
     "keys": ("hand out, list and revoke keys that charge a budget node", _keys),
     "status": ("what the workspace holds, what its engine does and what ran last", _information),
     "stop": ("end the workspace's engine at its next safe point", _stop),
+    "engine": ("the workspace's engine in the foreground, for a service manager", _directory),
     "doctor": ("check settings, model, keys, CPU and disk", _information),
     "export": ("copy out the set, the INT8 model and the report", _export),
     "practice-vlm": ("serve the practice judge on loopback", add_practice_arguments),

@@ -14,17 +14,17 @@ from types import FrameType
 from calibtui.cli.arguments import STAGES
 from calibtui.cli.outcome import show_error
 from calibtui.cli.progress import shown_progress
-from calibtui.core.errors import CalibtuiError, ConfigurationError
-from calibtui.core.progress import StopFlag
+from calibtui.core.errors import CalibtuiError
+from calibtui.core.progress import OnProgress, StopFlag
 from calibtui.core.summary import RunSummary
+from calibtui.engine.client.places import Place
+from calibtui.engine.client.starting import running_engine
 from calibtui.pipeline.run import Outcome, run_stages
 from calibtui.workspace.load import load_settings
 from calibtui.workspace.settings import Settings
 
 
 def run(arguments: argparse.Namespace) -> int:
-    if arguments.command == "launch" and not arguments.batch:
-        raise ConfigurationError("This version has no terminal workbench yet.", "Run it headless: calibtui --batch.")
     try:
         settings = load_settings(Path(arguments.dir), arguments.set)
     except CalibtuiError as error:
@@ -33,14 +33,34 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def run_workspace(settings: Settings, stages: Sequence[str], arguments: argparse.Namespace) -> int:
-    """Runs the stages, shows what came of them, and returns the exit code."""
+    """Runs the stages, here or as a job of the engine that runs already, shows what came of them, and returns the exit
+    code."""
     stop = StopFlag()
     command = " ".join(word for word in (arguments.command, *stages))
+    place = running_engine(settings.root)
     with stopped_by_signals(stop), shown_progress() as on_progress:
-        outcome = run_stages(
-            settings, stages, command=command, on_progress=on_progress, stop=stop, confirmed=arguments.yes
-        )
+        if place is not None:
+            outcome = _run_attached(place, settings, stages, arguments, on_progress, stop)
+        else:
+            outcome = run_stages(
+                settings, stages, command=command, on_progress=on_progress, stop=stop, confirmed=arguments.yes
+            )
     return reported_outcome(outcome, arguments.json)
+
+
+def _run_attached(
+    place: Place,
+    settings: Settings,
+    stages: Sequence[str],
+    arguments: argparse.Namespace,
+    on_progress: OnProgress,
+    stop: StopFlag,
+) -> Outcome:
+    from calibtui.cli.attached import Wish, run_attached
+
+    print(f"The engine of this workspace runs it (process {place.pid}).", file=sys.stderr)
+    wish = Wish(stages, arguments.set, arguments.yes)
+    return run_attached(place, str(settings.root), wish, on_progress, stop)
 
 
 def reported_outcome(outcome: Outcome, as_json: bool) -> int:

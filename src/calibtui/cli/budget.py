@@ -9,15 +9,21 @@ from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
 
+import msgspec
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from calibtui.cli.engines import engine_of, with_engine
 from calibtui.cli.words import directory_and_verb
 from calibtui.core.errors import ConfigurationError
 from calibtui.core.money import eur
 from calibtui.core.summary import BudgetLine
 from calibtui.core.text import one_line
+from calibtui.engine.client.places import Place
+from calibtui.engine.client.socket import SocketEngine
+from calibtui.engine.wire.money import SetCap
+from calibtui.engine.wire.runs import Headless
 from calibtui.gateway.money.reconciliation import Difference
 from calibtui.pipeline.money import Books, read_books, reconcile, set_cap
 from calibtui.workspace.load import load_settings
@@ -29,8 +35,9 @@ def run(arguments: argparse.Namespace) -> int:
     directory, verb, rest = directory_and_verb("budget", arguments.words, VERBS)
     settings = load_settings(directory)
     console = Console(highlight=False)
+    place = engine_of(directory)
     if verb == "show":
-        books = read_books(settings)
+        books = read_books(settings) if place is None else _books_of(place)
         if arguments.json:
             print(json.dumps(_books_json(books)))
         else:
@@ -38,7 +45,8 @@ def run(arguments: argparse.Namespace) -> int:
     elif verb == "set":
         if not arguments.why.strip():
             raise ConfigurationError("A cap is not changed without a reason.", 'Say it: --why "release week".')
-        lines = set_cap(settings, rest[0], rest[1], arguments.why)
+        change = (rest[0], rest[1], arguments.why)
+        lines = set_cap(settings, *change) if place is None else _set_cap_in(place, *change)
         if arguments.json:
             print(json.dumps({"schema": 1, "budgets": [_line_json(line) for line in lines]}))
         else:
@@ -51,6 +59,22 @@ def run(arguments: argparse.Namespace) -> int:
         else:
             console.print(_difference_table(rows))
     return 0
+
+
+def _books_of(place: Place) -> Books:
+    async def work(engine: SocketEngine) -> Books:
+        sheet = await engine.ask(Headless(what="books"))
+        return msgspec.convert(json.loads(sheet.text), Books)
+
+    return with_engine(place, work)
+
+
+def _set_cap_in(place: Place, node: str, cap: str, why: str) -> tuple[BudgetLine, ...]:
+    async def work(engine: SocketEngine) -> None:
+        await engine.do(SetCap(node=node, eur=cap, why=why, confirmed=True))
+
+    with_engine(place, work)
+    return _books_of(place).lines
 
 
 def _show_books(console: Console, books: Books) -> None:

@@ -16,6 +16,10 @@ from calibtui.workspace.load import load_settings, with_provider_url
 def run(arguments: argparse.Namespace) -> int:
     directory = make_demo(Path(arguments.dir))
     if not arguments.batch:
+        if sys.stdin.isatty() and sys.stdout.isatty():
+            from calibtui.cli.launch import open_workbench
+
+            return open_workbench(directory)
         print(f"The demo's workspace is {directory}.\nRun it: calibtui demo {arguments.dir} --batch")
         return 0
     print(

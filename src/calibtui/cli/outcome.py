@@ -11,7 +11,7 @@ import traceback
 from collections.abc import Callable
 from pathlib import Path
 
-from calibtui.core.errors import CalibtuiError
+from calibtui.core.errors import CalibtuiError, WorkspaceBusyError
 from calibtui.core.files import unwritable_named
 from calibtui.core.text import printable
 
@@ -31,6 +31,7 @@ _MODULES = {
     "keys": "calibtui.cli.keys",
     "status": "calibtui.cli.status",
     "stop": "calibtui.cli.stop",
+    "engine": "calibtui.cli.engine",
     "doctor": "calibtui.cli.doctor",
     "export": "calibtui.cli.export",
     "practice-vlm": "calibtui.cli.practice",
@@ -45,7 +46,7 @@ def reported(arguments: argparse.Namespace) -> int:
         with unwritable_named(Path(getattr(arguments, "dir", "."))):
             return run(arguments)
     except CalibtuiError as error:
-        show_error(error)
+        show_error(_in_context(error, arguments))
         return error.exit_code
     except KeyboardInterrupt:
         print("Interrupted; everything finished so far is kept. Run the same command again to resume.", file=sys.stderr)
@@ -61,6 +62,16 @@ def reported(arguments: argparse.Namespace) -> int:
         else:
             print("  Set CALIBTUI_DEBUG=1 to see where. What was finished is kept.", file=sys.stderr)
         return 1
+
+
+def _in_context(error: CalibtuiError, arguments: argparse.Namespace) -> CalibtuiError:
+    """What stands in the way of a command that opens the store may be the workspace's own engine."""
+    if not isinstance(error, WorkspaceBusyError):
+        return error
+    from calibtui.cli.engines import beside_engine
+
+    named = getattr(arguments, "dir", None) or arguments.words[0]
+    return beside_engine(error, Path(named) if Path(named).is_dir() else Path())
 
 
 def show_error(error: CalibtuiError) -> None:

@@ -14,7 +14,9 @@ from typing import TypeVar
 from calibtui.core.errors import ConfigurationError
 from calibtui.core.money import micro_eur
 from calibtui.core.summary import BudgetLine
+from calibtui.gateway.money.balances import fill
 from calibtui.gateway.money.budget_tree import BudgetTree
+from calibtui.gateway.money.caps import caps_in_force, changes_of_file
 from calibtui.gateway.money.ledger import Ledger
 from calibtui.gateway.money.os_user import os_user
 from calibtui.gateway.money.reconciliation import Difference
@@ -57,6 +59,15 @@ def read_books(settings: Settings) -> Books:
         return Books(ledger.lines(), tuple(await ledger.audit()), tuple(store.spending.by_model()), unsettled)
 
     return _with_ledger(settings, work)
+
+
+def balances(settings: Settings, store: Store, now: float) -> tuple[BudgetLine, ...]:
+    """Every node's cap and balance in the period of `now` (UTC seconds), read from the rows alone: nothing is written,
+    and another ledger may be open. Raises SettingsError."""
+    tree = BudgetTree.from_settings(settings.budgets)
+    history = store.ledger.caps()
+    fill(tree, store.ledger, caps_in_force([*history, *changes_of_file(settings.budgets, history, "", now)]), now)
+    return tree.lines(now)
 
 
 def set_cap(settings: Settings, node: str, eur: str, why: str) -> tuple[BudgetLine, ...]:

@@ -35,17 +35,22 @@ class Status:
 def read_status(settings: Settings, runs: int = 5) -> Status:
     """Raises WorkspaceBusyError, which names the process, where a run holds the workspace."""
     with Store(settings.state) as store:
-        counts = store.frames.counts("pool")
-        model = store.artifacts.newest_model("int8")
-        chosen = store.artifacts.newest_set()
-        return Status(
-            workspace=str(settings.root),
-            frames=counts.frames,
-            duplicates=counts.duplicates,
-            unreadable=tuple(store.frames.unreadable("pool")),
-            scores=store.scores.count(),
-            spent=store.scores.spent(),
-            calibration_set=str(settings.state / chosen) if chosen else None,
-            model=str(settings.state / model.path) if model else None,
-            runs=tuple(store.runs.newest(runs)),
-        )
+        return status_of(store, settings, runs)
+
+
+def status_of(store: Store, settings: Settings, runs: int = 5) -> Status:
+    """The same of a store that is open already."""
+    counts = store.frames.counts("pool")
+    model = store.artifacts.newest_model("int8")
+    chosen = store.artifacts.newest_set()
+    return Status(
+        workspace=str(settings.root),
+        frames=counts.frames,
+        duplicates=counts.duplicates,
+        unreadable=tuple(store.frames.unreadable("pool")),
+        scores=store.scores.count(),
+        spent=store.scores.spent(),
+        calibration_set=str(settings.state / chosen) if chosen else None,
+        model=str(settings.state / model.path) if model else None,
+        runs=tuple(store.runs.newest(runs)),
+    )

@@ -8,9 +8,7 @@ from calibtui.core.errors import CalibtuiError
 from calibtui.engine.queries.registry import TOTALS, QueryContext
 from calibtui.engine.server.stages import STAGE_NAMES, Made, made_by, outdated_stages
 from calibtui.engine.wire.snapshot import Budget, Outcome, Stage, Totals
-from calibtui.gateway.money.balances import fill
-from calibtui.gateway.money.budget_tree import BudgetTree
-from calibtui.gateway.money.caps import caps_in_force, changes_of_file
+from calibtui.pipeline.money import balances
 from calibtui.store.jobs import StageRow
 from calibtui.store.store import Store
 from calibtui.workspace.settings import BudgetSettings, Settings
@@ -45,17 +43,18 @@ def read_facts(context: QueryContext, now: float) -> Facts:
     newest = context.store.artifacts.newest_set()
     manifest = str(context.state / newest) if newest else None
     outdated = outdated_stages(runs, manifest, rows)
-    stages = tuple(_stage(name, rows.get(name), runs, name in outdated) for name in STAGE_NAMES)
+    stages = tuple(
+        _stage(name, rows.get(name), runs, outdated=name in outdated, indexed=name == "pool" and totals.frames > 0)
+        for name in STAGE_NAMES
+    )
     return Facts(totals, stages, budgets, _outcome(runs), warnings)
 
 
 def budget_nodes(settings: Settings, store: Store, now: float) -> tuple[Budget, ...]:
     """The tree as the ledger's rows say, when no ledger is open. Raises SettingsError."""
-    tree = BudgetTree.from_settings(settings.budgets)
-    history = store.ledger.caps()
-    fill(tree, store.ledger, caps_in_force([*history, *changes_of_file(settings.budgets, history, "", now)]), now)
     return tuple(
-        budget_told(line.node, line.cap, line.spent, line.held, settings.budgets[line.node]) for line in tree.lines(now)
+        budget_told(line.node, line.cap, line.spent, line.held, settings.budgets[line.node])
+        for line in balances(settings, store, now)
     )
 
 
@@ -70,13 +69,18 @@ def _counted(store: Store) -> Totals:
     return Totals(frames=counts.frames, duplicates=counts.duplicates, unreadable=counts.unreadable)
 
 
-def _stage(name: str, row: StageRow | None, runs: list[Made], outdated: bool) -> Stage:
+def _stage(name: str, row: StageRow | None, runs: list[Made], *, outdated: bool, indexed: bool) -> Stage:
+    """`indexed`: the stage was done in passing, by another that needs it."""
     if row is None:
-        return Stage(name=name, state="never")
+        return Stage(name=name, state="done" if indexed else "never", said=_newest_said(runs, name))
     state = _STATES.get(row.state, row.state)
-    said = next((said for made in reversed(runs) if made.run == row.run and (said := made.said.get(name, ""))), "")
+    said = _newest_said([made for made in runs if made.run == row.run], name)
     state = "outdated" if state == "done" and outdated else state
     return Stage(name=name, state=state, said=said, ended_at=row.ended_at)
+
+
+def _newest_said(runs: list[Made], name: str) -> str:
+    return next((said for made in reversed(runs) if (said := made.said.get(name, ""))), "")
 
 
 def _outcome(runs: list[Made]) -> Outcome | None:

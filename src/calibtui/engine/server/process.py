@@ -8,6 +8,7 @@ import json
 import os
 import signal
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from calibtui.core.errors import CalibtuiError
@@ -19,29 +20,33 @@ LOG = "engine.log"
 MOST_BYTES = 1 << 20
 READY = "ready"
 
+Say = Callable[[str], object]
 
-def main(arguments: list[str]) -> int:
-    """`ROOT [IDLE_SECONDS]`. The first line on stdout is "ready", or a JSON object with what went wrong."""
+
+def main(arguments: list[str], say: Say | None = None) -> int:
+    """`ROOT [IDLE_SECONDS]`. The first line on stdout, or to `say`, is "ready", or a JSON object with what went
+    wrong."""
+    say = say or _say
     root = Path(arguments[0]).resolve()
     idle_s = float(arguments[1]) if len(arguments) > 1 else None
     with contextlib.suppress(PermissionError):  # a session's leader already
         os.setsid()
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
-        asyncio.run(_run(root, idle_s))
+        asyncio.run(_run(root, idle_s, say))
     except CalibtuiError as error:
-        _say(json.dumps({"exit_code": error.exit_code, "message": error.message, "hint": error.hint}))
+        say(json.dumps({"exit_code": error.exit_code, "message": error.message, "hint": error.hint}))
         return error.exit_code
     return 0
 
 
-async def _run(root: Path, idle_s: float | None) -> None:
+async def _run(root: Path, idle_s: float | None, say: Say) -> None:
     loop = asyncio.get_running_loop()
 
     def ready(service: Service) -> None:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, lambda: service.keep(loop.create_task(service.end(requeue=True))))
-        _say(READY)
+        say(READY)
         _detach(root / ".calibtui")
 
     await serve(root, socket_path(root), idle_s=idle_s, on_ready=ready)

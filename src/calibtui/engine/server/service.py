@@ -93,6 +93,8 @@ class Service:
         else:
             done = await self.in_thread(self._do, command, by)
         self.touch(rows=True)
+        # Whoever was told that it is done finds it in the very next snapshot.
+        await self._publish()
         return done
 
     def touch(self, *, rows: bool = False) -> None:

@@ -142,3 +142,17 @@ class JobOutcome(Query[JobEnd], frozen=True, kw_only=True):
     path: ClassVar[str] = "job"
     answer: ClassVar[type] = JobEnd
     job: str
+
+
+class Sheet(msgspec.Struct, frozen=True, kw_only=True):
+    """`text`: the JSON of a dataclass that the headless command shows."""
+
+    text: str
+
+
+class Headless(Query[Sheet], frozen=True, kw_only=True):
+    """What a headless command would read from the store if no engine held it. `what`: "status" or "books"."""
+
+    path: ClassVar[str] = "headless"
+    answer: ClassVar[type] = Sheet
+    what: str
