@@ -85,10 +85,10 @@ def read_elsewhere(context: QueryContext, rows: PoolRows, extent: Extent) -> Jud
         return nothing_judged(rows)
     try:
         within = pipeline_context(context)
-        detector = _detector(context) if any(each.judge == "detector" for each in scoring_stages(within)) else None
+        detector = float_detector(context) if any(each.judge == "detector" for each in scoring_stages(within)) else None
         if detector is not None and not has_simulated_twin(within, detector):
             return nothing_judged(rows)
-        pool = judged_pool(within, lambda: detector or _detector(context))
+        pool = judged_pool(within, lambda: detector or float_detector(context))
     except CalibtuiError as error:
         return nothing_judged(rows, error.message)
     difficulty = np.full(len(rows), np.nan)
@@ -242,7 +242,7 @@ class Answers:
         }
 
 
-def _detector(context: QueryContext) -> Detector:
+def float_detector(context: QueryContext) -> Detector:
     """The float model on one thread. Raises ConfigurationError where there is none, ModelError."""
     settings = pipeline_context(context).model_settings()
     path = context.settings.root / settings.onnx
