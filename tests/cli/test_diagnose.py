@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 
 import pytest
 
@@ -43,6 +44,24 @@ def test_other_settings_have_another_diagnosis(workspace, calibtui):
         for options in ((), ("--set", "quantization.calibrator=minmax"))
     }
     assert len(keys) == 2
+
+
+def test_an_interrupted_diagnosis_goes_on_where_it_was(workspace, calibtui, start):
+    process = start("diagnose", workspace, "--json")
+    for line in process.stderr:
+        if "layers one by one" in line:
+            break
+    process.send_signal(signal.SIGINT)
+    process.communicate()
+    assert process.returncode == 130
+    (trials,) = (workspace / ".calibtui" / "diagnosis").iterdir()
+    assert trials.suffix == ".trials"
+    assert json.loads(trials.read_text())
+    rest = calibtui("diagnose", workspace, "--json")
+    assert rest.code == 0, rest.err
+    assert "calibrating" not in rest.err, "the statistics are known"
+    (kept,) = (workspace / ".calibtui" / "diagnosis").iterdir()
+    assert kept.suffix == ".json"
 
 
 def test_without_a_set_the_next_step_is_named(make_workspace, calibtui):

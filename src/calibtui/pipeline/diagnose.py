@@ -5,7 +5,10 @@ A finished diagnosis is a file named by the digest of everything it was made of:
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import json
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,10 +18,11 @@ from numpy.typing import NDArray
 
 from calibtui.core.digests import digest_of, file_digest
 from calibtui.core.errors import ConfigurationError, ModelError
+from calibtui.core.files import written_whole
 from calibtui.core.progress import OnProgress, StopFlag
 from calibtui.detector.detector import Detector
 from calibtui.detector.layout import outputs_of_one_frame
-from calibtui.pipeline.calibration import CalibrationFrame, calibrate
+from calibtui.pipeline.calibration import SAVE_EVERY_S, CalibrationFrame, calibrate
 from calibtui.pipeline.context import Context, workers
 from calibtui.pipeline.detection_pass import layout_digest
 from calibtui.pipeline.frame_feed import prefetched
@@ -63,7 +67,7 @@ def diagnose_model(
         known = _known(context, path)
         if known is not None:
             return known
-        made = _diagnosed(context, detector, manifest, scheme, frames)
+        made = _diagnosed(context, detector, manifest, scheme, frames, Trying(path.with_suffix(".trials")))
         facts = {
             "workspace": str(context.root),
             "key": key,
@@ -88,7 +92,7 @@ def newest_set(context: Context) -> dict[str, Any]:
 
 
 def _diagnosed(
-    context: Context, detector: Detector, manifest: Mapping[str, Any], scheme: Scheme, frames: int
+    context: Context, detector: Detector, manifest: Mapping[str, Any], scheme: Scheme, frames: int, trying: Trying
 ) -> dict[str, Any]:
     settings = context.settings.quantization
     prepared = prepared_model(context, detector)
@@ -97,17 +101,27 @@ def _diagnosed(
     name = digest_of(["diagnosis", prepared.digest, layout_digest(detector), manifest["digest"], list(tensors)])
     saved = context.state / "calibration" / f"{name[:16]}-{settings.calibrator == 'minmax'}.npz"
     calibrated = calibrate(context, calibrator, detector, set_frames(context, manifest), saved, stage="diagnose")
+    calibrated.statistics.save(saved)
     found = ranges(calibrated.statistics, settings.calibrator, percentile=settings.percentile, scheme=scheme)
     batch = detector.inputs.image.batch
     subject = Subject(
-        prepared, scheme, calibrated.statistics, found, detector.feed, lambda all_: outputs_of_one_frame(all_, batch)
+        prepared,
+        scheme,
+        calibrated.statistics,
+        found,
+        detector.feed,
+        lambda outputs: outputs_of_one_frame(outputs, batch),
+        trying.known,
     )
     sample = _sample(set_frames(context, manifest), frames)
     few = list(_prepared_frames(context, detector, sample[:EFFECT_FRAMES]))
     uris = {frame["digest"]: frame["uri"] for frame in manifest["frames"]}
 
     def on_step(done: int, total: int, note: str) -> None:
+        if context.stop:
+            trying.save()
         context.stop.raise_if_set()
+        trying.save_now_and_then()
         context.tell("diagnose", done, total, note)
 
     diagnosis = diagnose(
@@ -119,7 +133,30 @@ def _diagnosed(
         threads=workers(),
         on_step=on_step,
     )
+    saved.unlink(missing_ok=True)
+    trying.path.unlink(missing_ok=True)
     return document_of(diagnosis)
+
+
+class Trying:
+    """Errors of the trials so far, in a file that is there while a diagnosis is under way: a rerun goes on with it."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.known: dict[str, float] = {}
+        self._saved_at = time.monotonic()
+        with contextlib.suppress(OSError, ValueError):
+            found = json.loads(path.read_bytes())
+            self.known = {str(key): float(error) for key, error in found.items()} if isinstance(found, dict) else {}
+
+    def save(self) -> None:
+        with written_whole(self.path) as part:
+            part.write_text(json.dumps(self.known), encoding="utf-8")
+        self._saved_at = time.monotonic()
+
+    def save_now_and_then(self) -> None:
+        if time.monotonic() - self._saved_at > SAVE_EVERY_S:
+            self.save()
 
 
 def _prepared_frames(

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, MutableMapping
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,7 +47,9 @@ _CAUSES = (
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """What is diagnosed: the float model, how it is quantized, and the `statistics` that its `ranges` come from."""
+    """What is diagnosed: the float model, how it is quantized, and the `statistics` that its `ranges` come from.
+
+    `known`: errors of trials of this very subject, see Trials."""
 
     prepared: PreparedModel
     scheme: Scheme
@@ -55,6 +57,7 @@ class Subject:
     ranges: Mapping[str, Range]
     feed: Feed
     one_frame: OneFrame = as_they_are
+    known: MutableMapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +109,16 @@ def diagnose(
 
     `named`: a frame's digest to the name that findings use. Raises ModelError where the model can't be quantized so.
     """
-    trials = Trials(subject.prepared, subject.scheme, subject.ranges, answers, subject.feed, threads, subject.one_frame)
+    trials = Trials(
+        subject.prepared,
+        subject.scheme,
+        subject.ranges,
+        answers,
+        subject.feed,
+        threads,
+        subject.one_frame,
+        subject.known,
+    )
     quantized = trials.quantized()
     comparison = Comparison(subject.prepared, quantized, threads)
     frames = 0

@@ -3,7 +3,7 @@ file is written."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, MutableMapping
 from copy import copy
 from typing import Any
 
@@ -12,6 +12,7 @@ import onnx
 import onnxruntime as ort
 from numpy.typing import NDArray
 
+from calibtui.core.digests import digest_of
 from calibtui.quantization.graph import graph_of
 from calibtui.quantization.output_error import FloatAnswers
 from calibtui.quantization.prepare import PreparedModel
@@ -38,7 +39,8 @@ class Trials:
     """Output errors of variants of one INT8 model, on the frames of `answers`.
 
     All run as simulated quantization in float, with graph optimisation off, so that a difference is the variant's and
-    not some kernel's; `on_this_cpu` is the exception. A variant that was tried before costs nothing.
+    not some kernel's; `on_this_cpu` is the exception. A variant that is in
+    `known` costs nothing, and each that was tried goes there: errors by a digest of the variant, all else being equal.
     """
 
     def __init__(
@@ -50,6 +52,7 @@ class Trials:
         feed: Feed,
         threads: int = 1,
         one_frame: OneFrame = as_they_are,
+        known: MutableMapping[str, float] | None = None,
     ) -> None:
         self._model = prepared.load()
         self._graph = graph_of(self._model)
@@ -60,7 +63,7 @@ class Trials:
         self._feed = feed
         self._threads = threads
         self._one_frame = one_frame
-        self._known: dict[tuple[frozenset[str], tuple[tuple[str, Range], ...]], float] = {}
+        self._known = {} if known is None else known
         kept = nodes_in_float(self._graph, scheme)
         # Activation functions that are folded follow the layer before them: out of it they would want ranges of their
         # own.
@@ -72,7 +75,7 @@ class Trials:
     def under(self, scheme: Scheme) -> Trials:
         """The same with another scheme."""
         made = copy(self)
-        made._scheme, made._known = scheme, {}
+        made._scheme = scheme
         return made
 
     def quantized(self, left_out: Collection[str] = (), ranges: Mapping[str, Range] | None = None) -> onnx.ModelProto:
@@ -84,7 +87,8 @@ class Trials:
 
     def without(self, left_out: Collection[str], ranges: Mapping[str, Range] | None = None) -> float:
         """Output error with the nodes `left_out` in float."""
-        key = frozenset(left_out), tuple(sorted((ranges or {}).items()))
+        other = {name: list(bounds) for name, bounds in (ranges or {}).items()}
+        key = digest_of([self._scheme.describe(), sorted(left_out), other])
         if key not in self._known:
             self._known[key] = self._error(self.quantized(left_out, ranges), optimize=False)
         return self._known[key]
