@@ -13,7 +13,7 @@ import bench
 from bench.table import print_table
 
 RESULTS = Path(__file__).parent / "results"
-NOT_BENCHMARKS = {"__main__", "table", "loopback_upstream", "tui_subject"}
+NOT_BENCHMARKS = {"__main__", "table", "loopback_upstream", "tui_subject", "frames_screen_subject"}
 
 
 def main() -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 
 from rich.color import Color
 from rich.segment import Segment
@@ -20,7 +21,6 @@ LINES = {"truth": "█", "float": "▒", "int8": "░"}
 """What a box's line is made of where there is no colour."""
 
 Inks = Mapping[str, Rgb]
-Pair = tuple[Rgb, Rgb | None]
 
 
 def cells(width: int, height: int) -> tuple[int, int]:
@@ -33,11 +33,11 @@ def half_block_strips(picture: Canvas, inks: Inks, depth: str) -> list[Strip]:
     rows = range(0, picture.height, 2)
     if depth == "none":
         return [_characters(picture, y) for y in rows]
-    quantize, styles = quantizer(depth), dict[Pair, Style]()
-    return [_half_blocks(picture, y, inks, quantize, styles) for y in rows]
+    quantize = quantizer(depth)
+    return [_half_blocks(picture, y, inks, quantize) for y in rows]
 
 
-def _half_blocks(picture: Canvas, y: int, inks: Inks, quantize: Quantize, styles: dict[Pair, Style]) -> Strip:
+def _half_blocks(picture: Canvas, y: int, inks: Inks, quantize: Quantize) -> Strip:
     upper = _row(picture, y, inks, quantize)
     lower = _row(picture, y + 1, inks, quantize) if y + 1 < picture.height else [None] * picture.width
     segments, start = [], 0
@@ -45,7 +45,7 @@ def _half_blocks(picture: Canvas, y: int, inks: Inks, quantize: Quantize, styles
     for x in range(1, picture.width + 1):
         if x < picture.width and pairs[x] == pairs[start]:
             continue
-        segments.append(Segment(UPPER * (x - start), _style(pairs[start], styles)))
+        segments.append(Segment(UPPER * (x - start), _style(*pairs[start])))
         start = x
     return Strip(segments, picture.width)
 
@@ -64,13 +64,14 @@ def _row(picture: Canvas, y: int, inks: Inks, quantize: Quantize) -> list[Rgb]:
     return row
 
 
-def _style(pair: Pair, styles: dict[Pair, Style]) -> Style:
-    style = styles.get(pair)
-    if style is None:
-        upper, lower = pair
-        style = Style.from_color(Color.from_rgb(*upper), None if lower is None else Color.from_rgb(*lower))
-        styles[pair] = style
-    return style
+@lru_cache(maxsize=32_768)
+def _style(upper: Rgb, lower: Rgb | None) -> Style:
+    return Style.from_color(_color(upper), None if lower is None else _color(lower))
+
+
+@lru_cache(maxsize=65_536)
+def _color(rgb: Rgb) -> Color:
+    return Color.from_rgb(*rgb)
 
 
 def _characters(picture: Canvas, y: int) -> Strip:

@@ -10,7 +10,8 @@ from typing import ClassVar
 import msgspec
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Container, VerticalScroll
+from textual.containers import Container
+from textual.timer import Timer
 from textual.worker import Worker
 
 from calibtui.core.errors import CalibtuiError
@@ -24,6 +25,9 @@ from calibtui.tui.widgets.pool_reader import Asks
 
 KEPT = 64
 """Frames whose details are kept."""
+
+BOXES_WITHIN_S = 0.2
+"""A picture waits for its boxes for so long, as drawing it twice costs as much again."""
 
 CHOICES: tuple[tuple[str, ...], ...] = (SOURCES, ("truth",), ("float",), ("int8",), ())
 """What `b` goes through: the boxes of all sources, of one, of none."""
@@ -45,7 +49,6 @@ class FrameDetailPane(Container, can_focus=True):
     DEFAULT_CSS = """
     FrameDetailPane { layout: vertical; height: 1fr; width: 1fr; background: $background; }
     FrameDetailPane > #picture { height: 55%; layout: vertical; }
-    FrameDetailPane > VerticalScroll { height: 1fr; scrollbar-size-vertical: 1; }
     FrameDetailPane.-across { layout: horizontal; }
     FrameDetailPane.-across > #picture { width: 58%; height: 1fr; }
     """
@@ -64,6 +67,7 @@ class FrameDetailPane(Container, can_focus=True):
         self._method = method
         self._kept: OrderedDict[str, FrameDetail] = OrderedDict()
         self._asking: Worker[None] | None = None
+        self._late: Timer | None = None
         self._choice = 0
         self._looked_at: int | None = None
         self.region_shown: Region = WHOLE
@@ -74,8 +78,7 @@ class FrameDetailPane(Container, can_focus=True):
         with Container(id="picture"):
             yield FrameView(self._engine, self._method)
             yield Caption()
-        with VerticalScroll(can_focus=False):
-            yield FrameFacts()
+        yield FrameFacts()
 
     @property
     def view(self) -> FrameView:
@@ -108,16 +111,17 @@ class FrameDetailPane(Container, can_focus=True):
             return
         if self.line is None or line.digest != self.line.digest:
             self.region_shown, self._looked_at, self.facts.chosen = WHOLE, None, None
-            self.detail = None
+            self.detail, self.facts.first = None, 0
         self.line = line
+        self._stop()
         kept = self._kept.get(line.digest)
         if kept is not None:
-            self.detail = kept
+            self._take(kept)
+            return
         self._tell()
-        self._draw()
-        if kept is None:
-            self._stop()
-            self._asking = self.run_worker(partial(self._ask, line.digest), group="frame", exit_on_error=False)
+        self._late = self.set_timer(BOXES_WITHIN_S, self._draw)
+        self._asking = self.run_worker(partial(self._ask, line.digest), group="frame", exit_on_error=False)
+        self.view.fetch(line.digest, self.region_shown)
 
     def show_digest(self, digest: str) -> None:
         """Shows a frame of which nothing is known yet, as one of the evaluation."""
@@ -126,6 +130,8 @@ class FrameDetailPane(Container, can_focus=True):
     def _stop(self) -> None:
         if self._asking is not None:
             self._asking.cancel()
+        if self._late is not None:
+            self._late.stop()
 
     async def _ask(self, digest: str) -> None:
         try:
@@ -133,6 +139,8 @@ class FrameDetailPane(Container, can_focus=True):
         except CalibtuiError as error:
             self._tell(error.message)
             return
+        if self._late is not None:
+            self._late.stop()
         self._take(detail)
 
     def _take(self, detail: FrameDetail) -> None:
@@ -236,8 +244,7 @@ class FrameDetailPane(Container, can_focus=True):
         return found.said
 
     def action_scroll_facts(self, by: int) -> None:
-        scroll = self.query_one(VerticalScroll)
-        scroll.scroll_relative(y=by * max(1, scroll.size.height - 2), animate=False)
+        self.facts.scroll_lines(by * max(1, self.facts.size.height - 2))
 
     def on_resize(self) -> None:
         self.set_class(self.size.width > 3 * self.size.height and self.size.width >= 76, "-across")

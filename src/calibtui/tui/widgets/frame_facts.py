@@ -27,9 +27,12 @@ CACHED = {"exact": "stored answer", "similar": "taken over from a frame that sho
 
 
 class FrameFacts(LineView):
-    """`line` and, once it has come, `detail` of a frame; `chosen` is the similar frame that is pointed at."""
+    """`line` and, once it has come, `detail` of a frame; `chosen` is the similar frame that is pointed at.
 
-    DEFAULT_CSS = "FrameFacts { padding: 0 1; }"
+    It scrolls by itself: a scroll bar that comes and goes would lay the screen out anew with every frame.
+    """
+
+    DEFAULT_CSS = "FrameFacts { height: 1fr; width: 1fr; padding: 0 1; }"
 
     def __init__(self) -> None:
         super().__init__()
@@ -37,8 +40,26 @@ class FrameFacts(LineView):
         self.detail: FrameDetail | None = None
         self.chosen: int | None = None
         self.note = ""
+        self.first = 0
+        """The line that is on top."""
 
     def lines(self, width: int) -> Sequence[Line]:
+        height = max(1, self.content_size.height)
+        found = self.everything(width)
+        self.first = max(0, min(self.first, len(found) - height))
+        shown = list(found[self.first : self.first + height])
+        below = len(found) - self.first - height
+        if below > 0:
+            shown[-1] = [(f"↓ {below + 1} more lines", "muted")]
+        return shown + [[]] * (height - len(shown))
+
+    def scroll_lines(self, by: int) -> None:
+        """Further down, or up, as far as there are lines."""
+        self.first = max(0, self.first + by)
+        self.refill()
+
+    def everything(self, width: int) -> Sequence[Line]:
+        """All lines there are."""
         if self.line is None:
             return ([(self.note, "muted")],)
         found = [*head(self.line, self.detail, width), *_said(self.line, self.detail, width)]

@@ -10,6 +10,7 @@ from typing import ClassVar
 
 from rich.color import Color
 from rich.style import Style
+from textual.filter import LineFilter
 from textual.strip import Strip
 from textual.widget import Widget
 from textual.worker import Worker
@@ -46,6 +47,7 @@ class FrameView(Widget):
         self._method = method
         self._wanted: FramePicture | None = None
         self._shown: FramePicture | None = None
+        self._coming: FramePicture | None = None
         self._boxes: Mapping[str, Sequence[Box]] = {}
         self._kept: OrderedDict[FramePicture, Picture] = OrderedDict()
         self._fetching: Worker[None] | None = None
@@ -57,16 +59,32 @@ class FrameView(Widget):
     def show(self, digest: str, boxes: Mapping[str, Sequence[Box]], region: Region = WHOLE) -> None:
         """Shows that part of a frame with `boxes` by source; what is there stays until the picture has come."""
         self._boxes = boxes
-        width, height = self.pixels
-        if width < 1 or height < 1:
+        self._wanted = self._request(digest, region)
+        if self._wanted is None:
             return
-        crop = None if region == WHOLE else region
-        self._wanted = FramePicture(digest=digest, width=width, height=height, crop=crop)
         if self._wanted in self._kept:
             self._draw(self._wanted)
+        else:
+            self.fetch(digest, region)
+
+    def fetch(self, digest: str, region: Region = WHOLE) -> None:
+        """Asks for a picture that is going to be shown, and for no other any more."""
+        request = self._request(digest, region)
+        if request is None or request in self._kept or (request == self._coming and self._busy):
             return
         self._stop()
-        self._fetching = self.run_worker(partial(self._fetch, self._wanted), group="picture", exit_on_error=False)
+        self._coming = request
+        self._fetching = self.run_worker(partial(self._fetch, request), group="picture", exit_on_error=False)
+
+    def _request(self, digest: str, region: Region) -> FramePicture | None:
+        width, height = self.pixels
+        if width < 1 or height < 1:
+            return None
+        return FramePicture(digest=digest, width=width, height=height, crop=None if region == WHOLE else region)
+
+    @property
+    def _busy(self) -> bool:
+        return self._fetching is not None and not self._fetching.is_finished
 
     def clear(self, note: str = "") -> None:
         """Shows no picture, but a note."""
@@ -158,6 +176,10 @@ class FrameView(Widget):
             red, green, blue = color.get_truecolor()
             inks[source] = red, green, blue
         return inks
+
+    def get_line_filters(self) -> Sequence[LineFilter]:
+        """None: a picture's colours are those it is to have, and going through each of them again takes long."""
+        return ()
 
     def render_line(self, y: int) -> Strip:
         width, height = self.content_size

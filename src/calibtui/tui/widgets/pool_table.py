@@ -9,7 +9,7 @@ from typing import ClassVar
 from rich.style import Style
 from textual import events
 from textual.binding import Binding, BindingType
-from textual.geometry import Size
+from textual.geometry import Region, Size
 from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
@@ -170,6 +170,13 @@ class PoolTable(ScrollView, can_focus=True):
             self._strips.clear()
             self.refresh()
             self.post_message(self.Arrived())
+
+    def refresh_lines(self, y_start: int, line_count: int = 1) -> None:
+        """Repaints rows without the scroll bar beside them, which they don't change."""
+        self.refresh(Region(0, y_start - self.top, self.scrollable_content_region.width, line_count))
+
+    def refresh_line(self, y: int) -> None:
+        self.refresh_lines(y)
 
     def refresh_changed(self) -> None:
         """Repaints the lines on screen that show something else than what is at hand."""
