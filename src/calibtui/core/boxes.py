@@ -8,15 +8,20 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from calibtui.core.shapes import Mask
+
 
 @dataclass(frozen=True, slots=True)
 class Detections:
     """Final detections of one frame, best first: boxes (M, 4) float32, scores (M,) float32 in [0, 1], classes (M,)
-    int64."""
+    int64. Where the model gives them and they are asked for, one mask each, or keypoints (M, K, 3) float32: x and y
+    in px of the frame, and the model's confidence."""
 
     boxes: NDArray[np.float32]
     scores: NDArray[np.float32]
     classes: NDArray[np.int64]
+    masks: tuple[Mask, ...] | None = None
+    keypoints: NDArray[np.float32] | None = None
 
     def __len__(self) -> int:
         return len(self.scores)
@@ -32,13 +37,17 @@ class GroundTruth:
 
     boxes (G, 4) float64; classes (G,) int64, indices into the class list; crowd (G,) bool (COCO iscrowd: neither
     rewarded
-    nor punished); area (G,) float64 px² (the segment's area in COCO, else the box's).
+    nor punished); area (G,) float64 px² (the segment's area in COCO, else the box's). Where they were asked for, one
+    mask each, or
+    keypoints (G, K, 3) float64: x, y and COCO's visibility, 0 where not labelled.
     """
 
     boxes: NDArray[np.float64]
     classes: NDArray[np.int64]
     crowd: NDArray[np.bool_]
     area: NDArray[np.float64]
+    masks: tuple[Mask, ...] | None = None
+    keypoints: NDArray[np.float64] | None = None
 
     def __len__(self) -> int:
         return len(self.classes)

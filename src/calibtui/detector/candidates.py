@@ -19,17 +19,19 @@ _ROWS_A_PLACE = 5
 
 @dataclass(frozen=True, slots=True)
 class Candidates:
-    """Boxes (N, 4), scores (N,) in [0, 1] and classes (N,), best first; ties keep the model's order, row by row."""
+    """Boxes (N, 4), scores (N,) in [0, 1] and classes (N,), best first; ties keep the model's order, row by row. `rows`
+    (N,): where each stands among the decoded ones."""
 
     boxes: NDArray[np.float32]
     scores: NDArray[np.float32]
     classes: NDArray[np.int64]
+    rows: NDArray[np.int64]
 
     def __len__(self) -> int:
         return len(self.scores)
 
     def at(self, index: NDArray[np.int64] | slice) -> Candidates:
-        return Candidates(self.boxes[index], self.scores[index], self.classes[index])
+        return Candidates(self.boxes[index], self.scores[index], self.classes[index], self.rows[index])
 
 
 def final_candidates(decoded: Decoded, score_min: float, iou_max: float, limit: int) -> Candidates:
@@ -58,7 +60,7 @@ def candidates_reaching(decoded: Decoded, best: NDArray[np.float32], floor: floa
     else:
         scores, classes = decoded.scores[rows], decoded.labels[rows]
     order = np.argsort(-scores, kind="stable")[:MOST_CANDIDATES]
-    return Candidates(decoded.boxes[rows[order]], scores[order].clip(0.0, 1.0), classes[order])
+    return Candidates(decoded.boxes[rows[order]], scores[order].clip(0.0, 1.0), classes[order], rows[order])
 
 
 def _survivors(decoded: Decoded, best: NDArray[np.float32], floor: float, iou_max: float, limit: int) -> Candidates:

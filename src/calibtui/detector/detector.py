@@ -13,11 +13,12 @@ from numpy.typing import NDArray
 from calibtui.core.boxes import Detections
 from calibtui.core.errors import ModelError
 from calibtui.detector.candidates import final_candidates
-from calibtui.detector.decoders.contract import Decoded, Outputs
+from calibtui.detector.decoders.contract import Decoded, Outputs, RowShapes
 from calibtui.detector.inputs import ModelInputs, find_inputs
 from calibtui.detector.layout import Layout, detect_layout, outputs_of_one_frame
 from calibtui.detector.preparation import Placement, prepare
 from calibtui.detector.session import open_session, run_session
+from calibtui.detector.shapes import keypoints_in_frame, masks_in_frame
 from calibtui.workspace.settings import ModelSettings
 
 
@@ -115,18 +116,41 @@ class Detector:
         table[np.arange(len(labels)), labels] = scores
         return table
 
-    def finish(self, outputs: Outputs, placement: Placement, frame_size: tuple[int, int]) -> Detections:
+    def finish(
+        self, outputs: Outputs, placement: Placement, frame_size: tuple[int, int], *, shapes: bool = False
+    ) -> Detections:
         """Decodes, drops what is under `score_min`, suppresses class by class (not where the model has done so, nor
         with an `nms_iou` of 0), keeps the best `max_detections`, and brings boxes to px of a frame of (width, height)
         `frame_size`, clipped to it. Every class of a box counts that reaches `score_min`, as the COCO protocol has
-        it."""
+        it. `shapes`: with their masks or keypoints, where the model has them."""
         decoded = self.layout.reader.decode(outputs, self.settings.score_min)
         self._check_labels(decoded)
         iou_max = 0.0 if self.layout.suppressed else self.settings.nms_iou
         found = final_candidates(decoded, self.settings.score_min, iou_max, self.settings.max_detections)
         placed = placement.to_frame(found.boxes).clip(0, np.array(frame_size * 2, np.float32))
         visible = (placed[:, 2] > placed[:, 0]) & (placed[:, 3] > placed[:, 1])
-        return Detections(placed[visible], found.scores[visible], found.classes[visible])
+        detections = Detections(placed[visible], found.scores[visible], found.classes[visible])
+        if shapes and decoded.shapes is not None:
+            return self._shaped(detections, decoded.shapes, found.rows[visible], placement, frame_size)
+        return detections
+
+    def _shaped(
+        self,
+        detections: Detections,
+        shapes: RowShapes,
+        rows: NDArray[np.int64],
+        placement: Placement,
+        frame_size: tuple[int, int],
+    ) -> Detections:
+        """`detections` with what the decoded rows they come from say beside boxes."""
+        if shapes.keypoints is not None:
+            return replace(detections, keypoints=keypoints_in_frame(shapes.keypoints[rows], placement))
+        if shapes.coefficients is None or shapes.prototypes is None:
+            return detections
+        masks = masks_in_frame(
+            shapes.coefficients[rows], shapes.prototypes, detections.boxes, placement, self.input_size, frame_size
+        )
+        return replace(detections, masks=masks)
 
     def detect(self, image: NDArray[np.uint8]) -> Detections:
         """(H, W, 3) RGB to its detections in frame px."""

@@ -12,6 +12,7 @@ import onnxruntime as ort
 from numpy.typing import NDArray
 
 from calibtui.core.errors import ModelError
+from calibtui.core.shapes import ShapeKind
 from calibtui.detector.class_names import class_names, given_names
 from calibtui.detector.decoders.contract import Reader, Recognised, Seen
 from calibtui.detector.decoders.registry import recognise
@@ -34,7 +35,8 @@ class Layout:
 
     `decoder`: its name. `input`: no field of it is None. `classes`: () where the model can't say how many it has and
     nobody named them; `named` is whether they have names of their own. `why`: sentences on how each part was found.
-    `suppressed`: the outputs are final, so no suppression of ours. `reader`: reads the outputs.
+    `suppressed`: the outputs are final, so no suppression of ours. `reader`: reads the outputs. `shapes`:
+    what they say beside boxes.
     """
 
     decoder: str
@@ -44,6 +46,7 @@ class Layout:
     suppressed: bool
     reader: Reader
     named: bool = False
+    shapes: ShapeKind | None = None
 
 
 def detect_layout(
@@ -88,6 +91,7 @@ def detect_layout(
         suppressed=claim.suppressed,
         reader=claim.reader,
         named=given is not None,
+        shapes=claim.shapes,
     )
 
 

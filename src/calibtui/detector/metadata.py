@@ -17,7 +17,8 @@ class Metadata:
     """`names` in index order; `size` (width, height) px; `task` as Ultralytics writes it ("detect", "segment", …).
 
     `ultralytics`: the file carries the properties of an Ultralytics export. `suppressed`: it says that its output is
-    final (`end2end`, or exported with `nms`). `rtdetr`: its description says RT-DETR. `notes`: what was there and
+    final (`end2end`, or exported with `nms`). `rtdetr`: its description says RT-DETR. `keypoints`: how many each
+    object has, and the numbers of one. `notes`: what was there and
     couldn't be read.
     """
 
@@ -27,6 +28,7 @@ class Metadata:
     ultralytics: bool = False
     suppressed: bool = False
     rtdetr: bool = False
+    keypoints: tuple[int, int] | None = None
     notes: tuple[str, ...] = ()
 
 
@@ -43,8 +45,20 @@ def read_metadata(properties: Mapping[str, str]) -> Metadata:
         ultralytics="stride" in properties and "names" in properties,
         suppressed=_literal(properties.get("end2end", "")) is True or exported_with_nms,
         rtdetr="rtdetr" in properties.get("description", "").lower().replace("-", ""),
+        keypoints=_keypoints(properties.get("kpt_shape", "")),
         notes=tuple(notes),
     )
+
+
+def _keypoints(text: str) -> tuple[int, int] | None:
+    shape = _literal(text)
+    if (
+        isinstance(shape, list | tuple)
+        and len(shape) == 2
+        and all(isinstance(side, int) and side > 0 for side in shape)
+    ):
+        return shape[0], shape[1]
+    return None
 
 
 def _names(properties: Mapping[str, str], notes: list[str]) -> tuple[str, ...] | None:

@@ -13,10 +13,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibtui.core.boxes import Detections, GroundTruth
+from calibtui.core.shapes import Mask, ShapeKind
 from calibtui.evaluation.assignment import assign
 from calibtui.evaluation.average_precision import average_precision
 from calibtui.evaluation.overlap import Boxes, overlapping_pairs
-from calibtui.evaluation.protocol import AREA_NAMES, AREA_RANGES, IOU_THRESHOLDS, MAX_DETECTIONS, Matches
+from calibtui.evaluation.protocol import (
+    AREA_NAMES,
+    AREA_RANGES,
+    IOU_THRESHOLDS,
+    MAX_DETECTIONS,
+    MAX_KEYPOINTS,
+    Matches,
+)
+from calibtui.evaluation.similarity import extents, keypoint_pairs, mask_areas, mask_pairs
 
 __all__ = ["Matches", "MeanAP", "match", "mean_ap"]
 
@@ -38,20 +47,34 @@ class MeanAP:
     per_class: NDArray[np.float64]
 
 
-def match(detections: Sequence[Detections], truths: Sequence[GroundTruth], classes: int) -> Matches:
+def match(
+    detections: Sequence[Detections], truths: Sequence[GroundTruth], classes: int, shapes: ShapeKind | None = None
+) -> Matches:
     """Settles for every detection whether it is right, at 10 IoU thresholds and in 4 area ranges.
 
     Frame i is detections[i] beside truths[i], and of equal scores the earlier frame, then the earlier detection, comes
-    first. The best 100 detections of a class in a frame count. Raises ValueError for sequences of unequal length and
-    for a class outside range(classes).
+    first. The best 100 detections of a class in a frame count, 20 for keypoints. `shapes`: what overlap means: that of
+    boxes where None, of masks, or the similarity of keypoints, where an object without a labelled one is ignored.
+    Raises ValueError for sequences of unequal length, for a class outside range(classes), and for detections or objects
+    that lack the shapes.
     """
     if len(detections) != len(truths):
         raise ValueError(f"{len(detections)} frames with detections, but {len(truths)} with annotations")
-    scores, found = _found(detections, classes)
-    objects, crowd, area = _objects(truths, classes)
+    scores, found, chosen = _found(detections, classes, MAX_KEYPOINTS if shapes == "keypoints" else MAX_DETECTIONS)
+    objects, crowd, area, listed = _objects(truths, classes)
     counts = _in_range(area) & ~crowd[:, None]
-    pairs = overlapping_pairs(found, objects, crowd, float(IOU_THRESHOLDS[0]))
-    outcome = assign(pairs, found.group, ~_in_range(found.area), crowd, counts)
+    least = float(IOU_THRESHOLDS[0])
+    if shapes is None:
+        own_area, pairs = found.area, overlapping_pairs(found, objects, crowd, least)
+    elif shapes == "masks":
+        masks, true_masks = _masks(detections, chosen), _masks(truths, listed)
+        own_area, pairs = mask_areas(masks), mask_pairs(masks, found.group, true_masks, objects.group, crowd, least)
+    else:
+        points, true_points = _points(detections, chosen), _points(truths, listed)
+        counts &= np.any(true_points[..., 2] > 0, axis=1, keepdims=True)
+        own_area = extents(points)
+        pairs = keypoint_pairs(points, found.group, true_points, objects.group, objects.xywh, area, least)
+    outcome = assign(pairs, found.group, ~_in_range(own_area), crowd, counts)
 
     label = found.group % max(classes, 1)
     order = np.lexsort((-scores, label))
@@ -115,25 +138,47 @@ def _in_range(area: NDArray[np.float64]) -> NDArray[np.bool_]:
     return inside
 
 
-def _found(detections: Sequence[Detections], classes: int) -> tuple[NDArray[np.float64], Boxes]:
-    """Scores (D,) and boxes by group, best first, the best of each group only."""
+def _masks(parts: Sequence[Detections] | Sequence[GroundTruth], order: NDArray[np.int64]) -> list[Mask]:
+    """Of all frames, in that order."""
+    if any(part.masks is None and len(part) for part in parts):
+        raise ValueError("a frame's objects have no masks")
+    every = [mask for part in parts for mask in part.masks or ()]
+    return [every[place] for place in order]
+
+
+def _points(parts: Sequence[Detections] | Sequence[GroundTruth], order: NDArray[np.int64]) -> NDArray[np.float64]:
+    """(N, K, 3) of all frames, in that order."""
+    if any(part.keypoints is None and len(part) for part in parts):
+        raise ValueError("a frame's objects have no keypoints")
+    some = [np.asarray(part.keypoints, np.float64) for part in parts if part.keypoints is not None and len(part)]
+    return np.concatenate(some)[order] if some else np.zeros((0, 0, 3))
+
+
+def _found(
+    detections: Sequence[Detections], classes: int, most: int
+) -> tuple[NDArray[np.float64], Boxes, NDArray[np.int64]]:
+    """Scores (D,) and boxes by group, best first, the best `most` of each group only; and which detections they are,
+    counted through all frames."""
     boxes = _stacked([each.boxes for each in detections], 4)
     scores = _stacked([each.scores for each in detections], 0)
     group = _groups([each.classes for each in detections], classes, "detected")
     order = np.lexsort((-scores, group))
     rank = np.arange(len(order)) - np.searchsorted(group[order], group[order])
-    order = order[rank < MAX_DETECTIONS]
-    return scores[order], Boxes(_xywh(boxes[order]), group[order])
+    order = order[rank < most]
+    return scores[order], Boxes(_xywh(boxes[order]), group[order]), order
 
 
-def _objects(truths: Sequence[GroundTruth], classes: int) -> tuple[Boxes, NDArray[np.bool_], NDArray[np.float64]]:
-    """Boxes by group, in the order of annotation within one, and each one's crowd flag and area."""
+def _objects(
+    truths: Sequence[GroundTruth], classes: int
+) -> tuple[Boxes, NDArray[np.bool_], NDArray[np.float64], NDArray[np.int64]]:
+    """Boxes by group, in the order of annotation within one, each one's crowd flag and area, and which objects they
+    are, counted through all frames."""
     boxes = _stacked([each.boxes for each in truths], 4)
     group = _groups([each.classes for each in truths], classes, "annotated")
     order = np.argsort(group, kind="stable")
     crowd = _stacked([each.crowd for each in truths], 0).astype(bool)
     area = _stacked([each.area for each in truths], 0)
-    return Boxes(_xywh(boxes[order]), group[order]), crowd[order], area[order]
+    return Boxes(_xywh(boxes[order]), group[order]), crowd[order], area[order], order
 
 
 def _stacked(parts: Sequence[NDArray], width: int) -> NDArray[np.float64]:  # type: ignore[type-arg]

@@ -26,6 +26,9 @@ AREA_RANGES: Final[NDArray[np.float64]] = np.array([[0, 1e10], [0, 32**2], [32**
 MAX_DETECTIONS: Final = 100
 """The best detections that count, of one class in one frame."""
 
+MAX_KEYPOINTS: Final = 20
+"""The same where keypoints are compared."""
+
 FALSE_POSITIVE: Final = 0
 TRUE_POSITIVE: Final = 1
 IGNORED: Final = 2

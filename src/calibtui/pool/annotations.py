@@ -8,6 +8,7 @@ from pathlib import Path
 
 from calibtui.core.boxes import Annotations
 from calibtui.core.errors import AnnotationError
+from calibtui.core.shapes import ShapeKind
 from calibtui.pool.class_files import LIST_NAMES, names_beside
 from calibtui.pool.coco import load_coco
 from calibtui.pool.label_files import label_files
@@ -19,7 +20,12 @@ Sizes = Mapping[str, tuple[int, int]] | Callable[[str], tuple[int, int] | None]
 
 
 def load_annotations(
-    where: str, root: Path, uris: Sequence[str], sizes: Sizes, classes: tuple[str, ...] | None
+    where: str,
+    root: Path,
+    uris: Sequence[str],
+    sizes: Sizes,
+    classes: tuple[str, ...] | None,
+    shapes: ShapeKind | None = None,
 ) -> Annotations:
     """Ground truth of the frames `uris` from `where`, relative to `root`: a COCO .json, or a directory of YOLO .txt or
     VOC .xml files (or with a single COCO .json in it).
@@ -30,6 +36,8 @@ def load_annotations(
     no frames here are left out; frames without annotations are absent from the result. What is clipped, and what an
     empty or a missing entry means, is said by `load_coco`, `load_yolo` and `load_voc`.
 
+    `shapes`: objects with their masks or keypoints, which COCO's JSON alone is read for.
+
     Raises AnnotationError: nothing there, malformed (naming file and annotation), a frame of another size than
     declared, a box outside its frame, of negative size or not finite, a name that fits two frames, classes that the
     model doesn't have, or no annotation that fits any frame."""
@@ -38,7 +46,7 @@ def load_annotations(
     path = Path(os.path.normpath(root.absolute() / where))
     size_of = sizes if callable(sizes) else sizes.get
     try:
-        annotations = _load(path, uris, size_of, classes)
+        annotations = _load(path, uris, size_of, classes, shapes)
     except OSError as error:
         raise AnnotationError(f"The annotations {path} can't be read: {error.strerror}.") from error
     if uris and not annotations.by_uri:
@@ -54,11 +62,12 @@ def _load(
     uris: Sequence[str],
     size_of: Callable[[str], tuple[int, int] | None],
     classes: tuple[str, ...] | None,
+    shapes: ShapeKind | None,
 ) -> Annotations:
     if path.is_file():
         if path.suffix.lower() != ".json":
             raise AnnotationError(f"{path} is no annotation file that is known.", _KINDS)
-        return load_coco(path, uris, size_of, classes)
+        return load_coco(path, uris, size_of, classes, shapes)
     if not path.is_dir():
         raise AnnotationError(f"There are no annotations at {path}.", "Correct annotations in calibtui.toml.")
     texts = {name: file for name, file in label_files(path, ".txt").items() if file.name not in LIST_NAMES}
@@ -69,7 +78,7 @@ def _load(
         return load_yolo(_matched(path, texts, uris), names_beside(path), str(path), size_of, classes)
     if texts:
         raise AnnotationError(f"{path} holds as many .txt as .xml files, so its format can't be told.", _KINDS)
-    return load_coco(_single_json(path), uris, size_of, classes)
+    return load_coco(_single_json(path), uris, size_of, classes, shapes)
 
 
 def _matched(path: Path, files: Mapping[str, Path], uris: Sequence[str]) -> dict[str, Path]:

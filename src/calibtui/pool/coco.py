@@ -13,10 +13,12 @@ import msgspec
 
 from calibtui.core.boxes import Annotations, GroundTruth
 from calibtui.core.errors import AnnotationError
+from calibtui.core.shapes import ShapeKind
 from calibtui.pool.boxes import Corners, checked, same_size
 from calibtui.pool.categories import ClassMap, map_categories
 from calibtui.pool.ground_truth import Objects
 from calibtui.pool.matching import match_names
+from calibtui.pool.shapes import keypoints_of, mask_of
 
 SizeOf = Callable[[str], tuple[int, int] | None]
 FILE_LIMIT = 2 << 30
@@ -35,7 +37,7 @@ class _Category(msgspec.Struct):
     name: str | None = None
 
 
-class _Annotation(msgspec.Struct):
+class _Boxed(msgspec.Struct):
     image_id: int | str
     category_id: int
     bbox: list[float]
@@ -44,18 +46,31 @@ class _Annotation(msgspec.Struct):
     iscrowd: bool | int = 0
 
 
+class _Annotation(_Boxed):
+    # Left as they stand in the file until somebody asks for shapes.
+    segmentation: msgspec.Raw = msgspec.Raw()
+    keypoints: msgspec.Raw = msgspec.Raw()
+
+
 class _Document(msgspec.Struct):
     images: list[_Image]
     annotations: list[_Annotation]
     categories: list[_Category]
 
 
-def load_coco(path: Path, uris: Sequence[str], size_of: SizeOf, classes: tuple[str, ...] | None) -> Annotations:
+def load_coco(
+    path: Path,
+    uris: Sequence[str],
+    size_of: SizeOf,
+    classes: tuple[str, ...] | None,
+    shapes: ShapeKind | None = None,
+) -> Annotations:
     """Ground truth of the frames that the file at `path` lists; one that it lists without objects is annotated and
     empty.
 
     Boxes that reach over a frame's edge stay as they are, as pycocotools leaves them; `area` is the file's, else the
-    box's; iscrowd becomes `crowd`. Raises AnnotationError as `pool.annotations.load_annotations` says.
+    box's; iscrowd becomes `crowd`. `shapes`: objects with their masks or
+    keypoints. Raises AnnotationError as `pool.annotations.load_annotations` says.
     """
     document = _document(path)
     where = str(path)
@@ -74,12 +89,16 @@ def load_coco(path: Path, uris: Sequence[str], size_of: SizeOf, classes: tuple[s
         if uri is not None:
             size = size_of(uri)
             same_size(where, uri, (image.width or 0, image.height or 0), size)
-            by_uri[uri] = _ground_truth(where, by_image[image.id], mapped, size)
+            by_uri[uri] = _ground_truth(where, by_image[image.id], mapped, size, shapes)
     return Annotations(mapped.classes, by_uri)
 
 
 def _ground_truth(
-    where: str, annotations: list[_Annotation], mapped: ClassMap, size: tuple[int, int] | None
+    where: str,
+    annotations: list[_Annotation],
+    mapped: ClassMap,
+    size: tuple[int, int] | None,
+    shapes: ShapeKind | None,
 ) -> GroundTruth:
     objects = Objects()
     for annotation in annotations:
@@ -88,7 +107,14 @@ def _ground_truth(
         area = annotation.area
         if area is not None and not (math.isfinite(area) and area >= 0):
             raise AnnotationError(f"{where}: {what} has the area {area:g}.", "An area is 0 px² or more.")
-        objects.add(box, mapped.index[annotation.category_id], crowd=bool(annotation.iscrowd), area=area)
+        objects.add(
+            box,
+            mapped.index[annotation.category_id],
+            crowd=bool(annotation.iscrowd),
+            area=area,
+            mask=mask_of(where, what, annotation.segmentation, size) if shapes == "masks" else None,
+            keypoints=keypoints_of(where, what, annotation.keypoints) if shapes == "keypoints" else None,
+        )
     return objects.ground_truth()
 
 
@@ -159,7 +185,7 @@ def _name_the_annotation(path: Path, data: bytes) -> None:
         return
     for place, annotation in enumerate(annotations):
         try:
-            one = msgspec.convert(annotation, _Annotation)
+            one = msgspec.convert(annotation, _Boxed)
             finite = all(map(math.isfinite, (*one.bbox, one.area or 0)))
             problem = "" if finite else "its bbox or area holds a number that is not finite"
         except (msgspec.MsgspecError, OverflowError) as error:

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from calibtui.core.shapes import ShapeKind
 from calibtui.detector.metadata import Metadata
 from calibtui.workspace.settings import InputSettings
 
@@ -23,6 +24,17 @@ DECLARED = 3
 
 
 @dataclass(frozen=True, slots=True)
+class RowShapes:
+    """What each of the M rows says beside its box. Of a segmentation model `coefficients` (M, K) float32, whose
+    products with `prototypes` (K, h, w) float32, over the whole input, are the masks' logits; of a pose model
+    `keypoints` (M, K, 3) float32: x, y in input px and a confidence."""
+
+    coefficients: NDArray[np.float32] | None = None
+    prototypes: NDArray[np.float32] | None = None
+    keypoints: NDArray[np.float32] | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Decoded:
     """Candidates of one frame: boxes (M, 4) float32 as x1, y1, x2, y2 in input px, before any suppression of ours.
 
@@ -33,6 +45,7 @@ class Decoded:
     boxes: NDArray[np.float32]
     scores: NDArray[np.float32]
     labels: NDArray[np.int64] | None = None
+    shapes: RowShapes | None = None
 
 
 class Reader(Protocol):
@@ -82,7 +95,7 @@ class Recognised:
 
     `input`: the family's usual preparation. `classes`: how many the model tells apart, None where its output can't
     say. `why`: sentences for people. `certainty`: PLAUSIBLE, ARITHMETIC or DECLARED. `suppressed`: the model has done
-    its own suppression, or needs none.
+    its own suppression, or needs none. `shapes`: what its rows say beside boxes.
     """
 
     decoder: str
@@ -92,6 +105,7 @@ class Recognised:
     why: tuple[str, ...]
     certainty: int = ARITHMETIC
     suppressed: bool = False
+    shapes: ShapeKind | None = None
 
 
 Recogniser = Callable[[Seen], Recognised | None]

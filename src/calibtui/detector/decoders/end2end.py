@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from calibtui.detector.decoders.arithmetic import are_corners, are_probabilities, are_whole
 from calibtui.detector.decoders.contract import ARITHMETIC, DECLARED, Decoded, Outputs, Recognised, Seen
 from calibtui.detector.decoders.recipes import IMAGENET, YOLO
+from calibtui.detector.decoders.row_shapes import ShapeColumns, shape_columns
 
 _MOST_ROWS = 3000
 _PADDLE_INPUTS = {"im_shape", "scale_factor"}
@@ -48,6 +49,7 @@ class TableReader:
     columns: Columns
     size: tuple[int, int]
     fractions: bool = False
+    shapes: ShapeColumns | None = None
 
     def decode(self, outputs: Outputs, floor: float = 0.0) -> Decoded:
         table = outputs[self.output]
@@ -58,7 +60,8 @@ class TableReader:
         if self.fractions:
             boxes *= np.array(self.size * 2, np.float32)
         labels = np.rint(rows[:, self.columns.label]).astype(np.int64)
-        return Decoded(boxes, rows[:, self.columns.score], labels)
+        shapes = self.shapes.read(rows, outputs) if self.shapes else None
+        return Decoded(boxes, rows[:, self.columns.score], labels, shapes)
 
 
 def recognise(seen: Seen) -> Recognised | None:
@@ -70,14 +73,16 @@ def recognise(seen: Seen) -> Recognised | None:
         boxes = rows[:, columns.box : columns.box + 4]
         fractions = bool(np.any(boxes)) and float(np.abs(boxes).max()) <= 1.5
         why = f"output {name!r} is a table of at most {_MOST_ROWS} final detections: {columns.order}"
+        shapes = shape_columns(seen, 6, rows.shape[1]) if columns is _YOLO else None
         return Recognised(
             "yolo-end2end",
-            TableReader(name, columns, seen.size, fractions),
+            TableReader(name, columns, seen.size, fractions, shapes),
             IMAGENET if columns is _PADDLE else YOLO,
             seen.names,
-            (why,),
+            (why, shapes.why) if shapes else (why,),
             DECLARED if seen.metadata.suppressed else ARITHMETIC,
             suppressed=True,
+            shapes=shapes.kind if shapes else None,
         )
     return None
 

@@ -16,6 +16,7 @@ from calibtui.detector.decoders.arithmetic import are_probabilities, corners, ro
 from calibtui.detector.decoders.contract import ARITHMETIC, DECLARED, PLAUSIBLE, Decoded, Outputs, Recognised, Seen
 from calibtui.detector.decoders.grids import on_pyramid, strides_for
 from calibtui.detector.decoders.recipes import YOLO
+from calibtui.detector.decoders.row_shapes import ShapeColumns, shape_columns
 
 _ANCHORS = 3
 
@@ -28,6 +29,7 @@ class Yolov5Reader:
     classes: int
     size: tuple[int, int]
     fractions: bool = False
+    shapes: ShapeColumns | None = None
 
     def decode(self, outputs: Outputs, floor: float = 0.0) -> Decoded:
         rows = outputs[self.output][0]
@@ -35,7 +37,9 @@ class Yolov5Reader:
         boxes = corners(np.asarray(rows[:, :4], np.float32))
         if self.fractions:
             boxes *= np.array(self.size * 2, np.float32)
-        return Decoded(boxes, np.asarray(rows[:, 5 : 5 + self.classes] * rows[:, 4:5], np.float32))
+        shapes = self.shapes.read(rows, outputs) if self.shapes else None
+        scores = np.asarray(rows[:, 5 : 5 + self.classes] * rows[:, 4:5], np.float32)
+        return Decoded(boxes, scores, shapes=shapes)
 
 
 def recognise(seen: Seen) -> Recognised | None:
@@ -54,9 +58,18 @@ def recognise(seen: Seen) -> Recognised | None:
             f"of 4 box numbers, objectness and {classes} class scores"
         )
         fractions = bool(len(rows)) and float(np.abs(rows[:, :4]).max()) <= 1.5
-        reader = Yolov5Reader(name, classes, seen.size, fractions)
+        shapes = shape_columns(seen, 5 + classes, rows.shape[1])
+        reader = Yolov5Reader(name, classes, seen.size, fractions, shapes)
         usual = ARITHMETIC if on_pyramid(len(rows), seen.size, _ANCHORS) and not fractions else PLAUSIBLE
-        return Recognised("yolov5", reader, YOLO, classes, (why,), DECLARED if declared else usual)
+        return Recognised(
+            "yolov5",
+            reader,
+            YOLO,
+            classes,
+            (why, shapes.why) if shapes else (why,),
+            DECLARED if declared else usual,
+            shapes=shapes.kind if shapes else None,
+        )
     return None
 
 

@@ -1,7 +1,7 @@
 """YOLOv8 to YOLO12 before suppression: (1, 4 + C, N) or, transposed, (1, N, 4 + C).
 
 A row is cx, cy, w, h in input px and then C class scores, already in [0, 1]. Ultralytics' segmentation and pose
-exports append mask coefficients or key points to each row, which are left unread.
+exports append mask coefficients or keypoints to each row.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from calibtui.detector.decoders.arithmetic import are_probabilities, corners, ro
 from calibtui.detector.decoders.contract import ARITHMETIC, DECLARED, PLAUSIBLE, Decoded, Outputs, Recognised, Seen
 from calibtui.detector.decoders.grids import on_pyramid, strides_for
 from calibtui.detector.decoders.recipes import YOLO
+from calibtui.detector.decoders.row_shapes import ShapeColumns, shape_columns
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,7 @@ class Yolov8Reader:
     rows_first: bool
     size: tuple[int, int]
     fractions: bool = False
+    shapes: ShapeColumns | None = None
 
     def decode(self, outputs: Outputs, floor: float = 0.0) -> Decoded:
         table = outputs[self.output][0]
@@ -35,7 +37,8 @@ class Yolov8Reader:
         boxes = corners(np.asarray(rows[:, :4], np.float32))
         if self.fractions:
             boxes *= np.array(self.size * 2, np.float32)
-        return Decoded(boxes, np.asarray(rows[:, 4 : 4 + self.classes], np.float32))
+        shapes = self.shapes.read(rows, outputs) if self.shapes else None
+        return Decoded(boxes, np.asarray(rows[:, 4 : 4 + self.classes], np.float32), shapes=shapes)
 
 
 def recognise(seen: Seen) -> Recognised | None:
@@ -66,8 +69,15 @@ def _claim(name: str, table: NDArray[Any], seen: Seen) -> Recognised | None:
     cells = f", one for each cell at strides {'/'.join(map(str, strides))}" if strides else ""
     why = f"output {name!r} has {len(rows)} rows{cells}, of 4 box numbers and {classes} class scores, as {shape}"
     fractions = bool(len(rows)) and float(np.abs(rows[:, :4]).max()) <= 1.5
+    shapes = shape_columns(seen, 4 + classes, columns)
     return Recognised(
-        "yolov8", Yolov8Reader(name, classes, rows_first, seen.size, fractions), YOLO, classes, (why,), certainty
+        "yolov8",
+        Yolov8Reader(name, classes, rows_first, seen.size, fractions, shapes),
+        YOLO,
+        classes,
+        (why, shapes.why) if shapes else (why,),
+        certainty,
+        shapes=shapes.kind if shapes else None,
     )
 
 
