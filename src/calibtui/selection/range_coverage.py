@@ -16,8 +16,8 @@ State = Literal["good", "thin", "poor"]
 CLIPS = 0.1
 """Share of a range's width that must be missing for the tensor to count as one that clips: less is lost to every
 percentile."""
-POOR_TENSORS, POOR_MISSING = 0.25, 0.4
-"""A set is poor where more of the tensors clip, or one is missing more of its range."""
+POOR_REACHED, POOR_MISSING = 0.9, 0.5
+"""A set is poor where it reaches less of the pool's ranges, or misses more of one: clipping then shows in mAP."""
 FIXES = 10
 
 
@@ -70,8 +70,8 @@ class RangeCoverage:
         clipping = self.clipping
         if not clipping and not self.stretching:
             return "good"
-        many = len(clipping) > POOR_TENSORS * len(self.tensors)
-        return "poor" if many or any(each.missing > POOR_MISSING for each in clipping) else "thin"
+        lost = any(each.missing > POOR_MISSING for each in clipping)
+        return "poor" if lost or self.reached < POOR_REACHED else "thin"
 
     @property
     def sentence(self) -> str:
