@@ -107,11 +107,11 @@ touches zero (┃), no difference was measured.
             self.query_one(ComparisonTable).show_runs(runs, empty="The figures stand here then.")
             self.query_one("#compare-notes", Sentences).say(_notes(runs[0]) if runs else [])
         if not runs:
-            self.query_one(LostList).show((), empty="The frames that lost most stand here then.")
+            self.query_one(LostList).show_frames((), "The frames that lost most stand here then.")
             return
         lost = await self.ask(Lost(run=runs[0].run))
         if lost is not None:
-            self.query_one(LostList).show(lost.frames, empty="No frame lost an object that float finds.")
+            self.query_one(LostList).show_frames(lost.frames, "No frame lost an object that float finds.")
 
     @work(group="compare-dialog", exclusive=True, exit_on_error=False)
     async def action_choose(self) -> None:
@@ -132,10 +132,9 @@ touches zero (┃), no difference was measured.
 
 
 def _notes(run: Comparison) -> list[tuple[str, str]]:
-    said = [(f"{key}: {value}", "plain") for key, value in run.options.items()]
-    if run.float_layers:
-        said.append((f"left in float: {', '.join(run.float_layers)}", "plain"))
-    said += [(f"! {note}", "warn") for note in run.notes]
+    said = [(f"! {note}", "warn") for note in run.notes]
     said.append((f"report: {run.report or 'gone'}", "accent" if run.report else "muted"))
+    said.append((f"left in float: {', '.join(run.float_layers) or 'nothing'}", "plain"))
+    said += [(f"{key}: {value}", "plain") for key, value in run.options.items()]
     said += [(f"model: {run.model}", "muted"), (f"run: {run.run}, {moment(run.at)}", "muted")]
     return said

@@ -60,6 +60,9 @@ The job runs in the engine: you can leave, and come back to it.
     QuantizeScreen #pane-options { row-span: 2; }
     QuantizeScreen.-vast #pane-layers { row-span: 2; }
     QuantizeScreen JobProgress { margin: 0 0 1 0; }
+    QuantizeScreen #quantize-layer { max-height: 4; }
+    QuantizeScreen #start { background: $accent; color: $background; }
+    QuantizeScreen #start:focus { text-style: bold reverse; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("g", "start(False)", "start", id="quantize.start", tooltip="Quantizes and evaluates"),
@@ -83,7 +86,7 @@ The job runs in the engine: you can leave, and come back to it.
         yield Panes(
             Pane("Options", KnobList(id="quantize-knobs"), id="pane-options"),
             Pane("Progress", JobProgress(ALL_STAGES, id="quantize-job"), LogTail(id="quantize-log"), id="pane-job"),
-            Pane("Layers", LayerTable(id="quantize-layers"), id="pane-layers"),
+            Pane("Layers", LayerTable(id="quantize-layers"), Sentences(id="quantize-layer"), id="pane-layers"),
             side_by_side=120,
             height_needed=24,
             id="quantize-panes",
@@ -143,6 +146,11 @@ The job runs in the engine: you can leave, and come back to it.
         if await self.do(Turn(key=event.knob.key, value=event.value)) is None:
             event.knobs.forget()
         self._load()
+
+    @on(RowList.Highlighted, "#quantize-layers")
+    def _explain_layer(self, event: RowList.Highlighted) -> None:
+        layer: Layer | None = event.rows.current
+        self.query_one("#quantize-layer", Sentences).say([(layer.said, "plain")] if layer else [])
 
     @on(RowList.Chosen, "#quantize-layers")
     @work(group="quantize-turn", exit_on_error=False)

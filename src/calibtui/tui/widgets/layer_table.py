@@ -9,8 +9,8 @@ from calibtui.tui.widgets.lines import Line
 from calibtui.tui.widgets.points import decimals, share
 from calibtui.tui.widgets.row_list import RowList
 
-_FIXED = 37
-"""Cells of everything but the name: operator, bar, effect, share, SQNR, state."""
+_FIXED = 42
+"""Cells of everything but the name: operator, state, bar, effect, share, SQNR."""
 
 
 class LayerTable(RowList[Layer]):
@@ -37,18 +37,17 @@ def _names(width: int) -> int:
 
 def _heading(width: int) -> Line:
     names = padded("layer", _names(width))
-    return [(cut(f"{names} {padded('op', 9)} {'effect':>13} {'work':>5} {'dB':>5}", width), "muted")]
+    return [(cut(f"{names} {padded('op', 9)} {padded('now', 6)} {'effect':>13} {'work':>5} {'dB':>5}", width), "muted")]
 
 
 def _line(layer: Layer, width: int) -> Line:
     names = _names(width)
-    mark = ("○", "good") if layer.in_float else (" ", "plain")
     return [
         (padded(cut_path(layer.name, names), names) + " ", "plain"),
         (padded(layer.op, 9) + " ", "muted"),
+        ("float  " if layer.in_float else "INT8   ", "good" if layer.in_float else "muted"),
         *bar_spans(layer.effect or 0.0, 6, "accent"),
         (share(layer.effect).rjust(7), "strong" if layer.effect is not None else "muted"),
         (share(layer.share).rjust(6), "muted"),
         (decimals(layer.sqnr_db, 0).rjust(6), "muted"),
-        mark,
     ]

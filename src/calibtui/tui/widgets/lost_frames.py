@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from rich.cells import cell_len
+
 from calibtui.engine.wire.models import LostFrame
 from calibtui.tui.text import cut, cut_path, padded
 from calibtui.tui.widgets.lines import Line
@@ -16,15 +20,23 @@ The evaluation frames that lost most, worst first: of its annotated objects, how
 """
 
     def __init__(self, id: str | None = None) -> None:
-        super().__init__(_line, _heading, empty="…", id=id)
+        super().__init__(self._row, _heading, empty="…", id=id)
+        self._paths = 8
+
+    def show_frames(self, frames: Sequence[LostFrame], empty: str) -> None:
+        """Paths get as much room as the longest of them needs, up to 40 cells; the rest says what is lost."""
+        self._paths = max((min(40, cell_len(frame.uri)) for frame in frames), default=8)
+        self.show(frames, empty)
+
+    def _row(self, frame: LostFrame, width: int) -> Line:
+        return _line(frame, width, min(self._paths, max(8, width - 22)))
 
 
 def _heading(width: int) -> Line:
     return [(cut("objects  float  int8  frame", width), "muted")]
 
 
-def _line(frame: LostFrame, width: int) -> Line:
-    paths = max(8, min(40, width - 22))
+def _line(frame: LostFrame, width: int, paths: int) -> Line:
     lost = frame.by_int8 < frame.by_float
     return [
         (f"{frame.objects:7,}", "muted"),

@@ -59,6 +59,8 @@ def _difference(view: SetView) -> Line:
     if view.overlap is None:
         return [(view.said or "There is no locked set to compare it with yet.", "muted")]
     other = "the last locked set" if view.compared_with in ("", "last") else view.compared_with
+    if not view.added and not view.dropped:
+        return [(f"the same frames as {other}", "muted")]
     return [
         (f"+{view.added:,} added", "good" if view.added else "muted"),
         ("  ", "plain"),
