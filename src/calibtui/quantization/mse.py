@@ -26,7 +26,7 @@ def mse_range(histogram: Histogram, extremes: Range, levels: int, *, symmetric: 
     low, high = extremes
     if low == high:
         return low, high
-    values, weights = _elements(histogram)
+    values, weights = elements(histogram)
 
     def error(tried: Range) -> float:
         return squared_error(values, weights, tried, levels, symmetric=symmetric)
@@ -55,7 +55,7 @@ def squared_error(values: Values, weights: Values, tried: Range, levels: int, *,
     return float(np.dot(weights, (values - quantized) ** 2))
 
 
-def _elements(histogram: Histogram) -> tuple[Values, Values]:
+def elements(histogram: Histogram) -> tuple[Values, Values]:
     """Values that stand for the elements, and the share of the elements at each."""
     low, high = histogram.edges()
     shares = histogram.counts / histogram.counts.sum()

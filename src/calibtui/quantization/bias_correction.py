@@ -1,0 +1,78 @@
+"""What rounding the weights moves every channel by on average, taken off its bias.
+
+Source: Nagel et al., Data-Free Quantization Through Weight Equalization and Bias Correction (2019), with means of
+real frames in place of those that batch normalization implies.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnx import numpy_helper
+
+from calibtui.core.digests import file_digest
+from calibtui.core.files import written_whole
+from calibtui.quantization.graph import Graph, attribute, graph_of
+from calibtui.quantization.prepare import PreparedModel
+from calibtui.quantization.schemes import Scheme
+
+Values = NDArray[np.float64]
+
+
+def corrected_inputs(model: onnx.ModelProto) -> tuple[str, ...]:
+    """The activations whose channel means `correct_bias` wants to know."""
+    graph = graph_of(model)
+    return tuple(dict.fromkeys(node.input[0] for node in graph.model.graph.node if _correctable(graph, node)))
+
+
+def correct_bias(
+    prepared: PreparedModel,
+    means: Mapping[str, Values],
+    scheme: Scheme,
+    target: Path,
+    *,
+    float_nodes: Collection[str] = (),
+) -> PreparedModel:
+    """Writes `prepared` to `target` with biases that make up for the rounding of their weights under `scheme`.
+
+    `means`: (C,) by tensor. Not for `float_nodes`, whose weights nobody rounds. The result is good for nothing but
+    quantization: in float it is off by as much as rounding was. Raises WorkspaceUnwritableError.
+    """
+    model = prepared.load()
+    graph = graph_of(model)
+    for node in model.graph.node:
+        if _correctable(graph, node) and node.input[0] in means and node.name not in float_nodes:
+            _correct(graph, node, means[node.input[0]], scheme)
+    with written_whole(target) as part:
+        part.write_bytes(model.SerializeToString(deterministic=True))
+    return replace(prepared, path=target, digest=file_digest(target))
+
+
+def rounded_weights(weights: NDArray[np.float32], scheme: Scheme) -> NDArray[np.float32]:
+    """(O, I, ...) as symmetric integers stand for them: one scale an output channel, or one for all."""
+    levels = 63 if scheme.reduce_range else 127
+    axes = tuple(range(1, weights.ndim)) if scheme.per_channel else tuple(range(weights.ndim))
+    largest = np.abs(weights).max(axis=axes, keepdims=True)
+    scale = np.where(largest > 0, largest / levels, 1)
+    return (np.clip(np.rint(weights / scale), -levels, levels) * scale).astype(np.float32)
+
+
+def _correctable(graph: Graph, node: onnx.NodeProto) -> bool:
+    if node.op_type != "Conv" or len(node.input) < 3 or not node.input[2]:
+        return False
+    return all(name in graph.initializers and len(graph.consumers[name]) == 1 for name in node.input[1:])
+
+
+def _correct(graph: Graph, node: onnx.NodeProto, means: Values, scheme: Scheme) -> None:
+    weights, bias = (numpy_helper.to_array(graph.initializers[name]) for name in node.input[1:3])
+    off = (rounded_weights(weights, scheme) - weights).reshape(*weights.shape[:2], -1).sum(axis=2)
+    outputs, inputs = off.shape
+    first = np.arange(outputs) // (outputs // attribute(node, "group", 1)) * inputs
+    shift = (off * means[first[:, None] + np.arange(inputs)]).sum(axis=1)
+    corrected = numpy_helper.from_array((bias - shift).astype(np.float32), node.input[2])
+    graph.initializers[node.input[2]].CopyFrom(corrected)
