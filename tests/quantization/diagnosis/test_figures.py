@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,10 +13,12 @@ from calibtui.quantization.collector import Calibrator
 from calibtui.quantization.diagnosis.comparison import Comparison
 from calibtui.quantization.diagnosis.document import document_of, load_document, save_document
 from calibtui.quantization.diagnosis.effects import Effects, LayerEffect, Proof
+from calibtui.quantization.diagnosis.layer_causes import float_layers
 from calibtui.quantization.diagnosis.stretching import stretches
 from calibtui.quantization.graph import graph_of
 from calibtui.quantization.qdq import qdq_model
 from calibtui.quantization.tensors import nodes_in_float
+from calibtui.quantization.twin import twin_scheme
 
 
 def int8_graph(subject):
@@ -110,3 +113,13 @@ def test_a_file_that_is_no_diagnosis_is_refused(text, tmp_path):
     path.write_text(text)
     with pytest.raises(ModelError, match=r"one\.json does not hold a diagnosis"):
         load_document(path)
+
+
+def test_the_remedy_keeps_what_is_in_float_already_and_escapes_what_globs_would_read(
+    network, frames, subject, diagnosed
+):
+    assert float_layers(["/a[0]/Conv"], ["stem*"]) == 'float_layers = ["stem*", "/a[[]0]/Conv"]'
+    scheme = replace(twin_scheme(), float_patterns=("Conv:head",))
+    found = diagnosed(subject(network.model(["output"]), frames, scheme), frames)
+    assert "Conv:head" not in [each.layer for each in found.effects.layers]
+    assert found.remedy == "" or '"Conv:head", ' in found.remedy

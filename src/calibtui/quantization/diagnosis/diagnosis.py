@@ -63,7 +63,7 @@ class Subject:
 @dataclass(frozen=True, slots=True)
 class Diagnosis:
     """`findings` by effect; `layers` and `figures` in graph order, over `frames` sampled frames; `effects` over
-    `effect_frames` of them."""
+    `effect_frames` of them. `patterns`: what stays in float already, as globs."""
 
     findings: tuple[Finding, ...]
     layers: tuple[LayerFigures, ...]
@@ -71,6 +71,7 @@ class Diagnosis:
     effects: Effects
     frames: int
     effect_frames: int
+    patterns: tuple[str, ...] = ()
 
     @property
     def sentence(self) -> str:
@@ -89,9 +90,10 @@ class Diagnosis:
 
     @property
     def remedy(self) -> str:
-        """The line of calibtui.toml that leaves the culprits in float; "" where there are none."""
+        """The line of calibtui.toml that leaves the culprits in float, besides what it does already; "" where there are
+        none."""
         culprits = self.effects.culprits
-        return float_layers(culprits.layers) if culprits else ""
+        return float_layers(culprits.layers, self.patterns) if culprits else ""
 
 
 def diagnose(
@@ -137,4 +139,4 @@ def diagnose(
     for number, cause in enumerate(_CAUSES, start=1):
         found += cause(evidence)
         on_step(number, len(_CAUSES), "trying remedies")
-    return Diagnosis(ranked(found), layers, figures, effects, frames, len(answers))
+    return Diagnosis(ranked(found), layers, figures, effects, frames, len(answers), subject.scheme.float_patterns)

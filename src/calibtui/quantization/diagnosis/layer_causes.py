@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import json
 import math
 from collections.abc import Iterable
 from dataclasses import replace
@@ -16,9 +17,11 @@ WEAK_CHANNEL_DB = 12.0
 WEIGHTS_NAMED = 4
 
 
-def float_layers(names: Iterable[str]) -> str:
-    """The line of calibtui.toml that leaves nodes in float; names are globs there, so brackets in them are escaped."""
-    return f"float_layers = [{', '.join(chr(34) + glob.escape(name) + chr(34) for name in names)}]"
+def float_layers(names: Iterable[str], patterns: Iterable[str] = ()) -> str:
+    """The line of calibtui.toml that leaves nodes in float besides what `patterns` name; names are globs there, so
+    brackets in them are escaped."""
+    listed = [*patterns, *(glob.escape(name) for name in names)]
+    return f"float_layers = {json.dumps(listed, ensure_ascii=False)}"
 
 
 def costly_layers(evidence: Evidence) -> list[Finding]:
