@@ -20,6 +20,7 @@ from calibtui.store.runs import RunTable
 from calibtui.store.scores import ScoreTable
 from calibtui.store.similar import SimilarTable
 from calibtui.store.spending import SpendingTable
+from calibtui.store.trials import TrialTable
 
 
 class Store:
@@ -41,6 +42,7 @@ class Store:
         self.knobs = KnobTable(self._connection)
         self.set_names = SetNameTable(self._connection)
         self.jobs = JobTable(self._connection)
+        self.trials = TrialTable(self._connection)
 
     def close(self) -> None:
         self._connection.close()
