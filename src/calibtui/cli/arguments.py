@@ -120,6 +120,14 @@ def _export(parser: argparse.ArgumentParser) -> None:
     _information(parser)
     parser.add_argument("--to", required=True, metavar="OUT", help="the directory to write; it must not exist")
     parser.add_argument("--images", choices=("none", "copy", "link"), default="none", help="the set's frames as well")
+    parser.add_argument(
+        "--with",
+        dest="parts",
+        default="",
+        metavar="PARTS",
+        help="also, separated by commas: reader (for onnxruntime), tensorrt-cache, coco",
+    )
+    parser.add_argument("--name", default="", help="of a set, or how its digest begins (default: the newest)")
 
 
 def _budget(parser: argparse.ArgumentParser) -> None:

@@ -13,7 +13,8 @@ from calibtui.workspace.load import load_settings
 
 def run(arguments: argparse.Namespace) -> int:
     target = Path(arguments.to)
-    names = export(load_settings(Path(arguments.dir)), target, arguments.images)
+    more = [part for part in arguments.parts.split(",") if part]
+    names = export(load_settings(Path(arguments.dir)), target, arguments.images, more, arguments.name)
     if arguments.json:
         print(json.dumps({"schema": 1, "directory": str(target.resolve()), "files": names}))
     else:

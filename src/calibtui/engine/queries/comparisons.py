@@ -8,9 +8,10 @@ from typing import Any
 
 from calibtui.core.errors import ConfigurationError
 from calibtui.core.text import one_line
-from calibtui.engine.queries.known_sets import record_of_model, shown_name
+from calibtui.engine.queries.known_sets import record_of_model
 from calibtui.engine.queries.registry import QueryContext, answers
 from calibtui.engine.wire.models import Compare, Comparison, Comparisons, Figures
+from calibtui.pipeline.named_sets import SHORT, shown_name
 from calibtui.store.browsing import MadeModel
 from calibtui.store.runs import RunRow
 
@@ -71,7 +72,7 @@ def _comparison(
             run=row.id,
             at=row.ended_at or row.started_at,
             model=str(path),
-            set_name=names.get(set_digest, set_digest.removeprefix("sha256:")[:12]),
+            set_name=names.get(set_digest, set_digest.removeprefix("sha256:")[:SHORT]),
             frames=int(evaluation["frames"]),
             target=str(made.get("target", "")),
             calibrator=str(made.get("calibrator", "")),

@@ -7,15 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from calibtui.core.errors import CalibtuiError, ConfigurationError
+from calibtui.core.errors import CalibtuiError
 from calibtui.engine.queries.registry import QueryContext, answers
 from calibtui.engine.queries.remembering import remembered
 from calibtui.engine.wire.sets import SetLine, SetLines, Sets
+from calibtui.pipeline.named_sets import named_set, shown_name
 from calibtui.quantization.provenance import beside
 from calibtui.selection.manifest import read_manifest
 from calibtui.store.knobs import SetRow
-
-SHORT = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,15 +55,7 @@ def set_lines(context: QueryContext, query: Sets) -> SetLines:
 
 def known_set(context: QueryContext, name: str) -> KnownSet:
     """The set of that name, of a digest that begins so, or for "" the newest. Raises ConfigurationError."""
-    rows = context.store.set_names.sets()
-    wanted = name.removeprefix("sha256:")
-    row = next((row for row in rows if name and row.name == name), None) or next(
-        (row for row in rows if row.digest.removeprefix("sha256:").startswith(wanted)), None
-    )
-    if row is None:
-        hint = f"There are {', '.join(map(shown_name, rows[:5]))}." if rows else "Lock the draft to make the first."
-        raise ConfigurationError(f"There is no set {name[:60]!r}." if name else "There is no set yet.", hint)
-    return _opened(context, row)
+    return _opened(context, named_set(context.store, name))
 
 
 def compared_set(context: QueryContext, name: str, besides: str = "") -> KnownSet | None:
@@ -80,10 +71,6 @@ def compared_set(context: QueryContext, name: str, besides: str = "") -> KnownSe
                 # A manifest that was taken away is no reason to show nothing of the draft.
                 continue
     return None
-
-
-def shown_name(row: SetRow) -> str:
-    return row.name or row.digest.removeprefix("sha256:")[:SHORT]
 
 
 def _opened(context: QueryContext, row: SetRow) -> KnownSet:

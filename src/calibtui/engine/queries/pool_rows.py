@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,8 +14,13 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from calibtui.engine.queries.registry import QueryContext
-from calibtui.engine.queries.remembering import remembered
+from calibtui.engine.queries.remembering import place_for, remembered
 from calibtui.store.browsing import Extent
+
+SHARE = 20
+FREE_S = 0.01
+"""While rows change all the time, looking for changed files takes at most one part in so many of a core; a look-up as
+quick as that is free."""
 
 _HEX = np.full(256, 255, np.uint8)
 _HEX[np.frombuffer(b"0123456789abcdef", np.uint8)] = np.arange(16)
@@ -89,10 +95,28 @@ class PoolRows:
         return keys[order], order
 
 
-def pool_rows(context: QueryContext) -> PoolRows:
-    """The pool as the newest index pass left it."""
-    extent = context.store.browsing.frames_extent()
-    return remembered(context, "pool rows", extent, lambda: _read(context, extent))
+class _Probe:
+    """The pool's extent, looked up again when rows changed, and no more often than can be afforded."""
+
+    def __init__(self) -> None:
+        self._newest: tuple[int, Extent] | None = None
+        self._not_before = 0.0
+
+    def read(self, context: QueryContext) -> tuple[int, Extent]:
+        """With the `data` of the snapshot that it is of."""
+        newest = self._newest
+        if newest is not None and (newest[0] == context.data or time.monotonic() < self._not_before):
+            return newest
+        started = time.monotonic()
+        self._newest = newest = (context.data, context.store.browsing.frames_extent())
+        self._not_before = time.monotonic() + SHARE * max(0.0, time.monotonic() - started - FREE_S)
+        return newest
+
+
+def pool_rows(context: QueryContext) -> tuple[PoolRows, int]:
+    """The pool as the newest index pass left it, and the `data` of the snapshot that it is of."""
+    data, extent = place_for(context, "pool probe", _Probe).read(context)
+    return remembered(context, "pool rows", extent, lambda: _read(context, extent)), data
 
 
 def _read(context: QueryContext, extent: Extent) -> PoolRows:

@@ -45,7 +45,7 @@ class PoolView:
 def pool_view(context: QueryContext, *, whole_truth: bool = False, fresh: bool = False) -> PoolView:
     """The pool as it stands; `whole_truth`: wait for annotations that are still being read; `fresh`: with every score
     there is, however long that takes."""
-    rows = pool_rows(context)
+    rows, data = pool_rows(context)
     reading = pool_scores(context, rows, fresh=fresh)
     truth = pool_truth(context, rows, wait=whole_truth)
     selection = context.settings.selection
@@ -62,7 +62,7 @@ def pool_view(context: QueryContext, *, whole_truth: bool = False, fresh: bool =
         scores=scores,
         hand=hand,
         annotations=annotations,
-        data=reading.data,
+        data=min(data, reading.data),
     )
 
 
