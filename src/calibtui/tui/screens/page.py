@@ -52,5 +52,5 @@ class PageScreen(ModalScreen[None]):
         yield KeyLine()
 
     def action_copy(self) -> None:
-        lines = self.query_one(LineView).lines(120)
+        lines = self.query_one(Reader).query_one(LineView).lines(120)
         cast("Workbench", self.app).copy("\n".join("".join(span[0] for span in line).rstrip() for line in lines))
