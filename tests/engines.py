@@ -8,7 +8,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 from calibtui.engine.client.places import Place, announced, socket_path
@@ -16,6 +16,7 @@ from calibtui.engine.client.socket import SocketEngine
 from calibtui.engine.client.starting import start_engine
 from calibtui.engine.server.service import Service
 from calibtui.engine.server.serving import serve
+from calibtui.engine.wire.snapshot import Snapshot
 
 UP_WITHIN_S = 60.0
 
@@ -69,6 +70,9 @@ def kill(pid: int, number: int = signal.SIGKILL) -> None:
     """Ends a process and waits until it is gone."""
     with contextlib.suppress(ProcessLookupError):
         os.kill(pid, number)
+    # A process is gone once it can be reaped: until then a thread of it may still hold its files.
+    with contextlib.suppress(ChildProcessError):
+        os.waitpid(pid, 0)
     until_true(lambda: not alive(pid))
 
 
@@ -91,6 +95,41 @@ def until_true(condition: Callable[[], bool], within_s: float = UP_WITHIN_S) -> 
     while not condition():
         assert time.monotonic() < ends, "it never came true"
         time.sleep(0.02)
+
+
+async def first(engine: SocketEngine, holds: Callable[[Snapshot], object]) -> Snapshot:
+    """The first snapshot that `holds` is true of."""
+    async with contextlib.aclosing(engine.snapshots()) as snapshots:
+        async for snapshot in snapshots:
+            if holds(snapshot):
+                return snapshot
+    raise AssertionError("the stream ended")
+
+
+@contextlib.asynccontextmanager
+async def following(engine: SocketEngine) -> AsyncIterator[list[Snapshot]]:
+    """Every snapshot that the client gets while the block lasts, the first one at its begin."""
+    seen: list[Snapshot] = []
+
+    async def follow() -> None:
+        async with contextlib.aclosing(engine.snapshots()) as snapshots:
+            async for snapshot in snapshots:
+                seen.append(snapshot)
+
+    task = asyncio.create_task(follow())
+    try:
+        await becomes_true(lambda: bool(seen))
+        yield seen
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def becomes_true(condition: Callable[[], bool], within_s: float = UP_WITHIN_S) -> None:
+    """`until_true` on an event loop."""
+    async with asyncio.timeout(within_s):
+        while not condition():  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
 
 
 def connected(root: Path, terminal: str = "test") -> SocketEngine:

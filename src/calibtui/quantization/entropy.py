@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import median_filter
 
 from calibtui.quantization.histogram import Histogram
 from calibtui.quantization.linear_bins import rebinned
@@ -57,6 +56,9 @@ def _without_spikes(elements: NDArray[np.float64], levels: int) -> NDArray[np.fl
     clip nearly everything. Implementations of the method leave the bin of zero out for this reason; flat areas have
     theirs anywhere.
     """
+    # Heavy to import, and only this calibrator needs it.
+    from scipy.ndimage import median_filter
+
     around: NDArray[np.float64] = median_filter(elements, 2 * BINS // levels + 1, mode="nearest")
     tallest: NDArray[np.float64] = np.maximum(2 * around, elements.sum() / BINS)
     return np.minimum(elements, tallest)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import socket
@@ -18,10 +19,11 @@ from calibtui.core.errors import (
     WorkspaceBusyError,
     WorkspaceError,
 )
-from calibtui.engine.client.places import Place, announced
+from calibtui.engine.client.places import LOCK, STATE, Place, announced
 
 READY = "ready"
-COMES_UP_S = 20.0
+COMES_UP_S = 60.0
+LETS_GO_S = 5.0
 ANSWERS_S = 3.0
 
 
@@ -37,14 +39,19 @@ def attach_or_start(root: Path) -> Place:
     Raises what kept it from starting (ConfigurationError, WorkspaceError), EngineGoneError where it doesn't come up.
     """
     root = root.resolve()
-    until = time.monotonic() + COMES_UP_S
+    began = time.monotonic()
     while (place := running_engine(root)) is None:
+        if _locked(root) and time.monotonic() < began + COMES_UP_S:
+            # Somebody else's engine is coming up, or one is about to end.
+            time.sleep(0.1)
+            continue
         try:
             start_engine(root)
         except WorkspaceBusyError:
-            # Somebody else's engine is coming up, or a dying one has not let go yet.
-            if time.monotonic() > until or not _coming(root, until):
+            # A dying engine may not have let go of the store yet; a headless run won't.
+            if time.monotonic() > began + LETS_GO_S and not _locked(root):
                 raise
+            time.sleep(0.1)
     return place
 
 
@@ -86,13 +93,15 @@ def _told(said: str) -> CalibtuiError | None:
     return kinds.get(code, StoreDamagedError)(message, hint)
 
 
-def _coming(root: Path, until: float) -> bool:
-    """Whether an engine answers before long. A headless run holds the workspace as well, and never will."""
-    soon = min(until, time.monotonic() + ANSWERS_S)
-    while time.monotonic() < soon:
-        if running_engine(root) is not None:
-            return True
-        time.sleep(0.05)
+def _locked(root: Path) -> bool:
+    """Whether an engine has the workspace's lock, be it that it answers already or not."""
+    try:
+        with (root / STATE / LOCK).open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
     return False
 
 

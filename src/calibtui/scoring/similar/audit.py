@@ -29,8 +29,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from functools import cache
 
-from scipy.special import betaincinv
-
 CONFIDENCE = 0.95
 SHARE = 0.01
 """Of the hits that are asked for all the same."""
@@ -142,11 +140,16 @@ def is_audited(digest: str, from_digest: str, *, seed: int = 0, share: float = S
 
 def upper_bound(successes: int, trials: int, confidence: float = CONFIDENCE) -> float:
     """Clopper and Pearson's one-sided upper bound of a rate; 1 where nothing was tried."""
+    # Heavy to import, and only an audit needs it.
+    from scipy.special import betaincinv
+
     return 1.0 if successes == trials else float(betaincinv(successes + 1, trials - successes, confidence))
 
 
 def lower_bound(successes: int, trials: int, confidence: float = CONFIDENCE) -> float:
     """Clopper and Pearson's one-sided lower bound of a rate; 0 where nothing was tried."""
+    from scipy.special import betaincinv
+
     return 0.0 if successes == 0 else float(betaincinv(successes, trials - successes + 1, 1 - confidence))
 
 

@@ -18,7 +18,6 @@ from itertools import pairwise
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.optimize import isotonic_regression
 
 from calibtui.core.errors import ConfigurationError
 
@@ -90,6 +89,9 @@ def fitted_mapping(source: ArrayLike, target: ArrayLike) -> ScoreMapping:
 def _isotonic(x: Values, y: Values) -> tuple[Values, Values]:
     """Centres and heights of the steps. Anchors of one score are one point with their number as its weight, else their
     order would matter."""
+    # Heavy to import, and few runs have two judges.
+    from scipy.optimize import isotonic_regression
+
     points, inverse, counts = np.unique(x, return_inverse=True, return_counts=True)
     means = np.bincount(inverse, y) / counts
     steps = isotonic_regression(means, weights=counts.astype(np.float64)).blocks
