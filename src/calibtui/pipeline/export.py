@@ -49,17 +49,16 @@ class _Handed:
         }
 
 
-def export(
-    settings: Settings,
-    target: Path,
-    images: Literal["none", "copy", "link"],
-    more: Collection[str] = (),
-    name: str = "",
-) -> list[str]:
-    """Manifest, model and report of a set, and whatever `more` of PARTS; see `export_set`."""
+def parts(images: Literal["none", "copy", "link"], more: Collection[str] = ()) -> tuple[str, ...]:
+    """What `calibtui export` writes: manifest, model, report, the frames as asked for, and whatever `more`."""
     frames = {"copy": ("images",), "link": ("links",), "none": ()}[images]
+    return ("manifest", "model", "report", *frames, *more)
+
+
+def export(settings: Settings, target: Path, what: Collection[str], name: str = "") -> list[str]:
+    """`export_set` in a workspace that nobody has open."""
     with Store(settings.state) as store:
-        return export_set(settings, store, target, ("manifest", "model", "report", *frames, *more), name)
+        return export_set(settings, store, target, what, name)
 
 
 def export_set(settings: Settings, store: Store, target: Path, what: Collection[str], name: str = "") -> list[str]:

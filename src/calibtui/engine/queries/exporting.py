@@ -19,4 +19,4 @@ def export(context: QueryContext, command: Export) -> Done:
     target = (context.settings.root / Path(command.to.strip()).expanduser()).resolve()
     names = export_set(context.settings, context.store, target, command.what or ("manifest",), command.name)
     count = f"{len(names):,} files" if len(names) != 1 else names[0]
-    return Done(said=f"Wrote {count} to {target}.", files=tuple(str(target / name) for name in names[:100]))
+    return Done(said=f"Wrote {count} to {target}.", files=tuple(str(target / name) for name in names))
