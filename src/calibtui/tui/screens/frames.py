@@ -72,6 +72,7 @@ class FramesScreen(PoolOrdering):
         super().__init__()
         self._rest: Timer | None = None
         self._reload: Timer | None = None
+        self._engine_started_at = 0.0
 
     def body(self) -> ComposeResult:
         connection = self.workbench.connection
@@ -93,9 +94,17 @@ class FramesScreen(PoolOrdering):
     # What comes from the engine
 
     def on_snapshot(self, snapshot: Snapshot) -> None:
-        if snapshot.data != self.table.reader.data and self._reload is None and not self.table.reader.loading:
-            first = self.table.reader.data < 0
-            self._reload = self.set_timer(0.001 if first else RELOAD_S, self.reload)
+        if snapshot.engine_started_at != self._engine_started_at:
+            # Another engine counts the states of the pool anew.
+            self._engine_started_at, self.table.reader.data = snapshot.engine_started_at, -1
+        self._follow()
+
+    def _follow(self) -> None:
+        """Sees to it that the pool is read again soon if it isn't as shown."""
+        reader = self.table.reader
+        behind = self.snapshot is not None and self.snapshot.data > reader.data
+        if behind and self._reload is None and not reader.loading:
+            self._reload = self.set_timer(0.001 if reader.data < 0 else RELOAD_S, self.reload)
 
     def reload(self) -> None:
         """Reads the pool again; the cursor stays on its frame if someone put it there."""
@@ -117,10 +126,13 @@ class FramesScreen(PoolOrdering):
     def _arrived(self) -> None:
         self.query_one(PoolHeading).refill()
         self.status.refill()
+        # What came may have been overtaken while it was on its way.
+        self._follow()
 
     @on(PoolTable.Failed)
     def _failed(self, event: PoolTable.Failed) -> None:
         self.status.say(event.said, "bad")
+        self.set_timer(RELOAD_S, self._follow)
 
     @on(PoolTable.Moved)
     def _moved(self) -> None:

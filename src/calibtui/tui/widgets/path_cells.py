@@ -1,13 +1,20 @@
-"""Paths cut to a number of terminal cells."""
+"""Texts and paths in a number of terminal cells."""
 
 from __future__ import annotations
 
 from rich.cells import cell_len, set_cell_size
 
-from calibtui.tui.text import shown
+from calibtui.tui.text import padded, shown
 
 LONGEST = 4096
 """Characters of a path that are looked at: as long as a path can be, and more than a terminal is wide."""
+
+
+def text_cells(text: str, width: int) -> str:
+    """The beginning of `text` in exactly `width` cells. Control characters are shown as escapes."""
+    if text.isascii() and text.isprintable():
+        return text.ljust(width) if len(text) <= width else (text[: max(0, width - 1)] + "…")[:width]
+    return padded(text, width)
 
 
 def path_cells(path: str, width: int) -> str:

@@ -76,9 +76,9 @@ class PoolReader:
         table = self.table
         try:
             while (wanted := table.wanted_pages()) and not self.loading:
-                pages = table.pages
+                pages, marks = table.pages, self.marks
                 page = await self.engine.ask(table.order.page(wanted[0] * ROWS, ROWS))
-                if pages is not table.pages:
+                if pages is not table.pages or marks != self.marks:
                     continue
                 if pages.put(wanted[0], page):
                     table.fit()

@@ -9,8 +9,8 @@ from rich.style import Style
 from textual.strip import Strip
 
 from calibtui.engine.wire.frames import FrameLine
-from calibtui.tui.text import padded, right
-from calibtui.tui.widgets.path_cells import path_cells
+from calibtui.tui.text import padded
+from calibtui.tui.widgets.path_cells import path_cells, text_cells
 from calibtui.tui.widgets.pool_columns import Column, score_bar
 
 GLYPHS = {"": " ", "picked": "●", "dropped": "○", "pinned": "▲", "excluded": "×"}
@@ -79,7 +79,7 @@ def counted(classes: Sequence[tuple[str, int]]) -> str:
 
 def _cell(line: FrameLine | None, index: int, column: Column) -> tuple[str, str]:
     if column.name == "rank":
-        return right(f"{index + 1:,}", column.width), "muted"
+        return f"{index + 1:,}".rjust(column.width)[: column.width], "muted"
     if line is None:
         return padded("·" if column.name == "path" else "", column.width), "muted"
     if column.name == "mark":
@@ -87,9 +87,12 @@ def _cell(line: FrameLine | None, index: int, column: Column) -> tuple[str, str]
     if column.name == "path":
         return path_cells(line.uri, column.width), "plain"
     if column.name == "reasons" and line.error:
-        return padded(line.error[:LONGEST], column.width), "bad"
+        return text_cells(line.error[:LONGEST], column.width), "bad"
     text = _text(line, column)[:LONGEST]
-    shown = right(text, column.width) if column.right else padded(text, column.width)
+    # Figures are ours, a cell a character; any other text is measured.
+    if column.right:
+        return text.rjust(column.width)[: column.width], "muted"
+    shown = text.ljust(column.width) if column.name == "score" else text_cells(text, column.width)
     return shown, PAINT.get(column.name, "muted")
 
 

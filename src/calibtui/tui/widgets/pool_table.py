@@ -112,8 +112,15 @@ class PoolTable(ScrollView, can_focus=True):
 
     # Drawing
 
+    def render_lines(self, crop: Region) -> list[Strip]:
+        """The lines as `render_line` makes them. They are whole and in their final colours, so that copying them
+        several times, as is done for widgets of any style, would only take time."""
+        if self.app.no_color or self.app.current_theme.ansi:
+            return super().render_lines(crop)
+        return [self.render_line(y).crop(*crop.column_span) for y in crop.line_range]
+
     def render_line(self, y: int) -> Strip:
-        index, width = y + self.top, self.scrollable_content_region.width
+        index, width = y + self.top, self.size.width
         if index >= self.pages.matching:
             return note_strip(self._instead() if index == 0 else "", width, self.palette)
         line, look = self.pages.row(index), self._look(index)
