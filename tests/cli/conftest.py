@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import io
 import json
+import re
 import subprocess
 import sys
 import threading
@@ -13,6 +17,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from calibtui.cli.main import main
 
@@ -57,11 +62,21 @@ def start() -> Callable[..., subprocess.Popen[str]]:
 
 @dataclass(frozen=True)
 class Asked:
-    """A question as it arrived: the model, the whole body, and how often just this body has come before."""
+    """A question: the model, the body as it arrived and with the picture's pixels in the place of its file, and how
+    often just that has come before."""
 
     model: str
+    arrived: bytes
     body: bytes
     before: int
+
+
+_PICTURE = re.compile(rb"(?<=data:image/jpeg;base64,)[A-Za-z0-9+/=]+")
+
+
+def _pixels(encoded: re.Match[bytes]) -> bytes:
+    with Image.open(io.BytesIO(base64.b64decode(encoded[0]))) as picture:
+        return hashlib.sha256(picture.tobytes()).hexdigest().encode()
 
 
 class ScriptedJudge(ThreadingHTTPServer):
@@ -82,12 +97,13 @@ class ScriptedJudge(ThreadingHTTPServer):
         self._seen: dict[bytes, int] = {}
         self.answers = 0
 
-    def answer(self, body: bytes) -> dict[str, Any]:
+    def answer(self, arrived: bytes) -> dict[str, Any]:
+        body = _PICTURE.sub(_pixels, arrived)
         with self._lock:
             self.answers += 1
             number, before = self.answers, self._seen.get(body, 0)
             self._seen[body] = before + 1
-        asked = Asked(json.loads(body)["model"], body, before)
+        asked = Asked(json.loads(arrived)["model"], arrived, body, before)
         content = json.dumps({"difficulty": self.says(asked), "reasons": ["scripted"]})
         return {
             "id": self.completion(asked, number),

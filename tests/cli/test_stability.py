@@ -97,6 +97,20 @@ def test_another_models_scores_are_mapped_onto_ours_with_residuals(make_workspac
     assert "residual" in people
 
 
+def test_a_cache_of_whole_requests_on_the_way_is_passed_by(make_workspace, calibtui, scripted_judge):
+    """The same frame's second pass is another request, so such a cache has no answer to it."""
+    kept: dict[bytes, str] = {}
+    scripted_judge.completion = lambda asked, number: kept.setdefault(asked.arrived, f"chatcmpl-{number}")
+    scripted_judge.says = lambda asked: _by_picture(asked.body)
+    root = make_workspace(pool=POOL, url=scripted_judge.url)
+    calibtui("score", root)
+    for _ in range(2):
+        result = calibtui("stability", "--json", "--sample", 12, root)
+        assert result.code == 0, result.err
+        assert result.json["failed"] == 0
+        assert "completion id" not in result.err
+
+
 def test_answers_that_a_cache_on_the_way_had_kept_do_not_count(make_workspace, calibtui, scripted_judge):
     scripted_judge.completion = lambda asked, number: f"chatcmpl-{hashlib.sha256(asked.body).hexdigest()}"
     scripted_judge.says = lambda asked: _by_picture(asked.body)

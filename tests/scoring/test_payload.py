@@ -30,6 +30,15 @@ def test_the_same_frame_gives_the_same_bytes(tmp_path: Path, name: str) -> None:
     assert build_payload(path, PayloadRecipe()) == build_payload(path, PayloadRecipe())
 
 
+def test_a_later_pass_is_the_same_picture_in_other_bytes_that_are_its_own(tmp_path: Path) -> None:
+    """So that a cache of whole requests never answers it with the first pass's answer."""
+    path = frame(tmp_path / "a.jpg")
+    passes = [build_payload(path, PayloadRecipe(), number) for number in (1, 2, 3)]
+    assert len(set(passes)) == 3
+    assert len({decoded(data).tobytes() for data in passes}) == 1
+    assert build_payload(path, PayloadRecipe(), 2) == passes[1]
+
+
 @pytest.mark.parametrize(
     ("size", "expected"),
     [((1920, 1080), (768, 432)), ((1080, 1920), (432, 768)), ((320, 256), (320, 256)), ((3000, 10), (768, 3))],

@@ -63,7 +63,7 @@ class VlmJudge:
 
     def prepare(self, frame: FrameToScore) -> bytes:
         """The frame's payload, a JPEG. Raises UnreadableImage."""
-        return build_payload(frame.path, self._recipe)
+        return build_payload(frame.path, self._recipe, frame.pass_number)
 
     async def ask(self, frame: FrameToScore, prepared: object, on_call: OnCall) -> Score | FailedScore:
         """The score, or what kept coming back instead. Raises BudgetExhaustedError and JudgeFailedError."""
