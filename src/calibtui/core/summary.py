@@ -69,8 +69,35 @@ class SelectionSummary:
 
 
 @dataclass(frozen=True, slots=True)
+class TrialLine:
+    """A trial of a search for INT8 settings: `int8_multiply_adds` is their share in INT8, [0, 1]; `error` of the
+    outputs, 0 where they are equal; `drop` in points on the search split, None where it was not measured."""
+
+    what: str
+    int8_multiply_adds: float
+    float_layers: int
+    error: float
+    drop: float | None
+    chosen: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SearchSummary:
+    """`frames` of the search split, which no reported figure is of; `held`: whether the limit holds there, surely
+    enough; `evaluations`: what the search took, in evaluations of the float model. `recipe` is in words."""
+
+    recipe: str
+    frames: int
+    held: bool
+    evaluations: float
+    trials: tuple[TrialLine, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class QuantizationSummary:
-    """`seconds` of the whole stage, `inference_seconds` of them inside the float model; `float_layers`: node names."""
+    """`seconds` of the whole stage, `inference_seconds` of them inside the float model; `float_layers`: node names;
+    `int8_multiply_adds`: the share of multiply-adds in INT8, [0, 1], None where it is not known; `search`: None where
+    there was none."""
 
     model: str
     target: str
@@ -80,6 +107,8 @@ class QuantizationSummary:
     inference_seconds: float
     peak_rss_mib: int
     float_layers: tuple[str, ...]
+    int8_multiply_adds: float | None = None
+    search: SearchSummary | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,9 +128,19 @@ class ModelFigures:
 
 
 @dataclass(frozen=True, slots=True)
+class SplitSummary:
+    """Evaluation frames by side, and the file that tells which is where."""
+
+    search: int
+    report: int
+    seed: int
+    file: str
+
+
+@dataclass(frozen=True, slots=True)
 class EvaluationSummary:
     """`drop` is reference − int8 in percentage points with its 95 % interval `low`, `high`; `verdict` says it in
-    words."""
+    words. `split`: how many frames a search looked at and how many these figures are of, None where no search was."""
 
     frames: int
     reference: ModelFigures
@@ -111,6 +150,7 @@ class EvaluationSummary:
     high: float
     verdict: str
     report: str
+    split: SplitSummary | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,11 +207,15 @@ def _quantization(quantization: QuantizationSummary) -> dict[str, Any]:
     stage["float_layers"] = list(quantization.float_layers)
     stage["seconds"] = round(quantization.seconds, 3)
     stage["inference_seconds"] = round(quantization.inference_seconds, 3)
-    return stage
+    if quantization.search is not None:
+        stage["search"]["trials"] = [asdict(trial) for trial in quantization.search.trials]
+    return {name: value for name, value in stage.items() if value is not None}
 
 
 def _evaluation(evaluation: EvaluationSummary) -> dict[str, Any]:
+    split = {"split": asdict(evaluation.split)} if evaluation.split else {}
     return {
+        **split,
         "frames": evaluation.frames,
         "reference": _figures(evaluation.reference),
         "int8": _figures(evaluation.int8),

@@ -44,7 +44,11 @@ def layout_digest(detector: Detector) -> str:
 
 
 def detect_all(
-    context: Context, detectors: Mapping[str, Detector], frames: Sequence[EvaluationFrame]
+    context: Context,
+    detectors: Mapping[str, Detector],
+    frames: Sequence[EvaluationFrame],
+    *,
+    stage: str = "evaluate",
 ) -> dict[str, DetectionPass]:
     """Runs every detector, by name, over every frame. They share one layout, so a frame is decoded and prepared once.
 
@@ -66,7 +70,7 @@ def detect_all(
                 outputs = detector.infer(tensor)
                 times[name].append(time.perf_counter() - before)
                 found[name].append(finishing.submit(detector.finish, outputs, placement, frame.size))
-            context.tell("evaluate", number, len(frames), " and ".join(detectors))
+            context.tell(stage, number, len(frames), " and ".join(detectors))
         detections = {name: tuple(each.result() for each in futures) for name, futures in found.items()}
     seconds = time.perf_counter() - started
     return {

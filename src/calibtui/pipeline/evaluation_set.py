@@ -73,6 +73,12 @@ def load_evaluation_set(context: Context, detector: Detector) -> EvaluationSet:
     return EvaluationSet(frames, classes, _digest(frames, classes))
 
 
+def part_of(evaluation: EvaluationSet, places: Sequence[int]) -> EvaluationSet:
+    """Some of its frames, in the order of `places`, as a set of their own."""
+    frames = tuple(evaluation.frames[place] for place in places)
+    return EvaluationSet(frames, evaluation.classes, _digest(frames, evaluation.classes))
+
+
 def refuse_overlap(context: Context, evaluation: EvaluationSet, calibration: Collection[str]) -> None:
     """Raises ConfigurationError where evaluation frames are in the calibration set (digests), unless that is allowed;
     then says it."""

@@ -4,24 +4,25 @@ from __future__ import annotations
 
 import resource
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from calibtui.core.digests import digest_of, file_digest
 from calibtui.core.errors import ConfigurationError
-from calibtui.core.summary import QuantizationSummary
+from calibtui.core.summary import QuantizationSummary, SearchSummary, TrialLine
 from calibtui.detector.detector import Detector
 from calibtui.pipeline.calibration import Calibrated, CalibrationFrame, calibrate
 from calibtui.pipeline.context import Context, workers
 from calibtui.pipeline.detection_pass import layout_digest
 from calibtui.quantization.collector import Calibrator
 from calibtui.quantization.cpu import cpu_features
+from calibtui.quantization.multiply_adds import multiply_adds
 from calibtui.quantization.prepare import PreparedModel, prepare_model
 from calibtui.quantization.presets import preset
 from calibtui.quantization.provenance import Provenance, versions
-from calibtui.quantization.quantize import quantize
+from calibtui.quantization.quantize import QuantizedModel, quantize
 from calibtui.quantization.ranges import ranges
 from calibtui.quantization.schemes import Scheme
 from calibtui.quantization.tensors import tensors_to_observe
@@ -50,15 +51,15 @@ class Int8Model:
 
 def quantize_model(context: Context, detector: Detector, manifest: Mapping[str, Any]) -> Int8Model:
     """Makes the INT8 model of the set, or takes the one that was made of exactly the same."""
-    scheme = _scheme(context)
-    key = _key(context, detector, manifest, scheme)
-    known = _known(context, key, manifest, scheme)
+    scheme = scheme_of(context)
+    key = model_key(context, detector, manifest, scheme)
+    known = known_model(context, key, manifest, scheme)
     if known is not None:
         return known
     started = time.monotonic()
     context.tell("quantize", 0, manifest["size"], "preparing the model")
     prepared = prepared_model(context, detector)
-    calibrated = _statistics(context, detector, manifest, scheme, prepared)
+    calibrated = statistics_of(context, detector, manifest, scheme, prepared)
     settings = context.settings.quantization
     context.tell("quantize", manifest["size"], manifest["size"], f"ranges by {settings.calibrator}")
     found = ranges(calibrated.statistics, settings.calibrator, percentile=settings.percentile, scheme=scheme)
@@ -67,25 +68,48 @@ def quantize_model(context: Context, detector: Detector, manifest: Mapping[str, 
     provenance = Provenance(manifest["digest"], settings.calibrator, manifest["size"], options)
     made = quantize(prepared, found, scheme, target, provenance=provenance)
     record = {
-        "target": scheme.target,
-        "calibrator": settings.calibrator,
-        "frames": manifest["size"],
+        **facts_of(made, prepared, settings.calibrator, manifest),
         "seconds": time.monotonic() - started,
         "inference_seconds": calibrated.inference_seconds,
+    }
+    return kept_model(context, key, made, record, manifest)
+
+
+def facts_of(
+    made: QuantizedModel, prepared: PreparedModel, calibrator: str, manifest: Mapping[str, Any]
+) -> dict[str, Any]:
+    """What a model's row says besides the time it took."""
+    counts = multiply_adds(prepared.load())
+    in_integers = sum(counts.get(name, 0) for name in made.quantized) / max(1, sum(counts.values()))
+    return {
+        "target": made.scheme.target,
+        "calibrator": calibrator,
+        "frames": manifest["size"],
         "peak_rss_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
         "float_layers": sorted(made.in_float),
-        "why": [*scheme.why, *prepared.notes],
+        "int8_multiply_adds": in_integers,
+        "why": [*made.scheme.why, *prepared.notes],
         "versions": versions(),
     }
-    row = ModelRow(key, "int8", made.digest, target.relative_to(context.state).as_posix(), record)
+
+
+def kept_model(
+    context: Context, key: str, made: QuantizedModel, record: dict[str, Any], manifest: Mapping[str, Any]
+) -> Int8Model:
+    """Writes the row of an INT8 model whose file is there."""
+    row = ModelRow(key, "int8", made.digest, made.path.relative_to(context.state).as_posix(), record)
     context.store.artifacts.add_model(row, context.run)
-    return _int8(context, row, manifest, scheme)
+    return _int8(context, row, manifest, made.scheme)
 
 
-def int8_of(context: Context, detector: Detector, manifest: Mapping[str, Any]) -> Int8Model:
-    """The INT8 model that was made of the set. Raises ConfigurationError where it is not there."""
-    scheme = _scheme(context)
-    known = _known(context, _key(context, detector, manifest, scheme), manifest, scheme)
+def int8_of(
+    context: Context, detector: Detector, manifest: Mapping[str, Any], search: Sequence[object] = ()
+) -> Int8Model:
+    """The INT8 model that was made of the set; `search`: what the search for it went by, empty where none was.
+
+    Raises ConfigurationError where it is not there."""
+    scheme = scheme_of(context)
+    known = known_model(context, model_key(context, detector, manifest, scheme, search), manifest, scheme)
     if known is None:
         raise ConfigurationError(
             f"{context.root} has no INT8 model of the newest set and these settings.", "Run `calibtui quantize` first."
@@ -103,15 +127,20 @@ def set_frames(context: Context, manifest: Mapping[str, Any]) -> list[Calibratio
     return [CalibrationFrame(each["uri"], context.path_of(each["uri"]), each["digest"]) for each in manifest["frames"]]
 
 
-def _scheme(context: Context) -> Scheme:
+def scheme_of(context: Context) -> Scheme:
+    """The target's preset under the settings, for this machine."""
     settings = context.settings.quantization
     return preset(settings.target, settings, cpu_features())
 
 
-def _key(context: Context, detector: Detector, manifest: Mapping[str, Any], scheme: Scheme) -> str:
+def model_key(
+    context: Context, detector: Detector, manifest: Mapping[str, Any], scheme: Scheme, search: Sequence[object] = ()
+) -> str:
+    """Of everything that the INT8 model depends on."""
     settings = context.settings.quantization
     return digest_of(
-        {
+        ({"search": list(search)} if search else {})
+        | {
             "model": file_digest(detector.path),
             "layout": layout_digest(detector),
             "set": manifest["digest"],
@@ -123,18 +152,26 @@ def _key(context: Context, detector: Detector, manifest: Mapping[str, Any], sche
     )
 
 
-def _statistics(
-    context: Context, detector: Detector, manifest: Mapping[str, Any], scheme: Scheme, prepared: PreparedModel
+def statistics_of(
+    context: Context,
+    detector: Detector,
+    manifest: Mapping[str, Any],
+    scheme: Scheme,
+    prepared: PreparedModel,
+    *,
+    histograms: bool | None = None,
 ) -> Calibrated:
+    """Of the set's frames; with histograms where the calibrator of the settings needs them, or as told."""
     tensors = tensors_to_observe(prepared, scheme)
-    histograms = context.settings.quantization.calibrator != "minmax"
+    if histograms is None:
+        histograms = context.settings.quantization.calibrator != "minmax"
     calibrator = Calibrator(prepared, tensors, histograms=histograms, threads=workers())
     name = digest_of([prepared.digest, layout_digest(detector), manifest["digest"], list(tensors), histograms])
     saved = context.state / "calibration" / f"{name[:16]}.npz"
     return calibrate(context, calibrator, detector, set_frames(context, manifest), saved)
 
 
-def _known(context: Context, key: str, manifest: Mapping[str, Any], scheme: Scheme) -> Int8Model | None:
+def known_model(context: Context, key: str, manifest: Mapping[str, Any], scheme: Scheme) -> Int8Model | None:
     """The stored model, where its file is still the one that was written."""
     row = context.store.artifacts.model(key)
     if row is None:
@@ -158,6 +195,8 @@ def _int8(context: Context, row: ModelRow, manifest: Mapping[str, Any], scheme: 
         **{name: row.record[name] for name in ("target", "calibrator", "frames", "seconds", "inference_seconds")},
         peak_rss_mib=row.record["peak_rss_mib"],
         float_layers=tuple(row.record["float_layers"]),
+        int8_multiply_adds=row.record.get("int8_multiply_adds"),
+        search=_search_summary(row.record.get("search")),
     )
     return Int8Model(
         path=path,
@@ -168,3 +207,10 @@ def _int8(context: Context, row: ModelRow, manifest: Mapping[str, Any], scheme: 
         record=row.record,
         summary=summary,
     )
+
+
+def _search_summary(record: Mapping[str, Any] | None) -> SearchSummary | None:
+    if record is None:
+        return None
+    trials = tuple(TrialLine(**trial) for trial in record["trials"])
+    return SearchSummary(**{**record, "trials": trials})

@@ -8,16 +8,19 @@ from pathlib import Path
 from typing import Any
 
 from calibtui.core.errors import ConfigurationError, TargetMissedError
-from calibtui.core.summary import EvaluationSummary, RunSummary
+from calibtui.core.summary import EvaluationSummary, RunSummary, SplitSummary
 from calibtui.detector.detector import Detector
 from calibtui.pipeline.cascade import judged_pool, score_in_stages, scoring_stages
 from calibtui.pipeline.context import Context, workers
 from calibtui.pipeline.evaluate_stage import evaluate_models
-from calibtui.pipeline.evaluation_set import EvaluationSet, load_evaluation_set
+from calibtui.pipeline.evaluation_set import EvaluationSet, load_evaluation_set, refuse_overlap
 from calibtui.pipeline.index_stage import index_pool
 from calibtui.pipeline.judges import check_judge
 from calibtui.pipeline.quantize_stage import Int8Model, int8_of, quantize_model
 from calibtui.pipeline.report_stage import report_path, write_report
+from calibtui.pipeline.search.split import Split, keep_split, split_evaluation
+from calibtui.pipeline.search.stage import searched_int8_of, searched_model
+from calibtui.pipeline.search.wording import missed_in_words
 from calibtui.pipeline.select_stage import select_set
 from calibtui.selection.manifest import read_manifest
 
@@ -34,6 +37,8 @@ class StageRunner:
         self._manifest: dict[str, Any] | None = None
         self._int8: Int8Model | None = None
         self._evaluation: EvaluationSet | None = None
+        self._halves: Split | None = None
+        self._divided = False
 
     def check_ready(self, stages: Sequence[str]) -> None:
         """Raises whatever would fail late but can be known now, before anything is paid for or computed."""
@@ -73,17 +78,54 @@ class StageRunner:
         self.summary = replace(self.summary, selection=chosen.summary)
 
     def _quantize(self) -> None:
-        self._int8 = quantize_model(self._context, self._open_detector(), self._calibration_set())
+        detector, manifest, split = self._open_detector(), self._calibration_set(), self._split()
+        if split is None:
+            self._int8 = quantize_model(self._context, detector, manifest)
+        else:
+            digests = frozenset(frame["digest"] for frame in manifest["frames"])
+            refuse_overlap(self._context, self._evaluation_set(), digests)
+            self._int8 = searched_model(self._context, detector, manifest, split, self._limit())
         self.summary = replace(self.summary, quantization=self._int8.summary)
 
     def _evaluate(self) -> None:
         detector = self._open_detector()
-        int8 = self._int8 or int8_of(self._context, detector, self._calibration_set())
+        split = self._split()
+        int8 = self._int8 = self._int8 or self._known_int8(detector, split)
         path = report_path(self._context, int8)
-        evaluation, lost = evaluate_models(self._context, detector, int8, self._evaluation_set(), path)
+        frames = self._evaluation_set() if split is None else split.report
+        evaluation, lost = evaluate_models(self._context, detector, int8, frames, path)
+        if split is not None:
+            file = str(keep_split(self._context, split))
+            sides = SplitSummary(len(split.search.frames), len(split.report.frames), split.seed, file)
+            evaluation = replace(evaluation, split=sides)
         self.summary = replace(self.summary, evaluation=evaluation, notes=tuple(self._context.notes))
         write_report(self._context, self.summary, int8, self._calibration_set(), path, lost)
         self._check_target(evaluation)
+
+    def _known_int8(self, detector: Detector, split: Split | None) -> Int8Model:
+        if split is None:
+            return int8_of(self._context, detector, self._calibration_set())
+        return searched_int8_of(self._context, detector, self._calibration_set(), split, self._limit())
+
+    def _limit(self) -> float:
+        limit = self._context.settings.quantization.max_map_drop
+        assert limit is not None
+        return limit
+
+    def _split(self) -> Split | None:
+        """The halves of the evaluation set, None where nothing is searched for."""
+        settings = self._context.settings
+        if settings.quantization.max_map_drop is None or settings.evaluation is None:
+            return None
+        if not self._divided:
+            self._halves = split_evaluation(self._evaluation_set(), settings.evaluation.seed)
+            self._divided = True
+        if self._halves is None:
+            self._context.note(
+                "Too few evaluation frames show objects to search on one half and report on the other: the settings "
+                "are taken as they are."
+            )
+        return self._halves
 
     def _indexed(self) -> None:
         if self.summary.pool is None:
@@ -112,8 +154,14 @@ class StageRunner:
 
     def _check_target(self, evaluation: EvaluationSummary) -> None:
         limit = self._context.settings.quantization.max_map_drop
-        if limit is not None and evaluation.drop > limit:
-            raise TargetMissedError(
-                f"The INT8 model loses {evaluation.drop:.2f} points of mAP, and max_map_drop allows {limit:g}.",
-                "Try another calibrator, strategy or size, or leave layers in float with [quantization] float_layers.",
+        if limit is None or evaluation.drop <= limit:
+            return
+        message = f"The INT8 model loses {evaluation.drop:.2f} points of mAP, and max_map_drop allows {limit:g}."
+        search = self._int8.summary.search if self._int8 else None
+        if search is None:
+            hint = (
+                "Try another calibrator, strategy or size, or leave layers in float with [quantization] float_layers."
             )
+        else:
+            hint = missed_in_words(search, evaluation, limit)
+        raise TargetMissedError(message, hint)

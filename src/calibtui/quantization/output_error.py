@@ -76,6 +76,10 @@ class FloatAnswers:
         """Of a model whose outputs can't be decoded."""
         return cls([_Answer(tensor, infer(tensor), None) for tensor in tensors], None, final=False)
 
+    def first(self, count: int) -> FloatAnswers:
+        """Of the first `count` frames alone."""
+        return FloatAnswers(self._answers[:count], self._reader, final=self._final)
+
     def __len__(self) -> int:
         return len(self._answers)
 

@@ -31,6 +31,9 @@ def nodes_in_float(graph: Graph, scheme: Scheme, float_nodes: Collection[str] = 
         if node.op_type not in scheme.op_types:
             continue
         reason = _reason(graph, node, scheme, float_nodes)
+        maker = graph.producers.get(node.input[0])
+        if not reason and node.op_type not in WEIGHTED and maker is not None and maker.name in kept:
+            reason = f"what it follows, {maker.name}, is in float"
         if reason:
             kept[node.name] = reason
     return kept

@@ -9,9 +9,7 @@ from typing import Any
 
 from calibtui.store.table import Table
 
-_COLUMNS = (
-    "search, recipe, number, what, options, int8_share, float_nodes, error, map, drop_points, drop_sd, seconds"
-)
+_COLUMNS = "search, recipe, number, what, options, int8_share, float_nodes, error, map, drop_points, drop_sd, seconds"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,4 +47,6 @@ class TrialTable(Table):
     def of(self, search: str) -> list[TrialRow]:
         """All trials of a search in the order they were made."""
         rows = self._rows(f"SELECT {_COLUMNS} FROM trials WHERE search = ? ORDER BY number", [search])
-        return [TrialRow(*row[:4], json.loads(row[4]), *row[5:]) for row in rows]
+        return [
+            TrialRow(*(json.loads(value) if place == 4 else value for place, value in enumerate(row))) for row in rows
+        ]

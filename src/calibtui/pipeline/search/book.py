@@ -1,0 +1,100 @@
+"""Trials of one search: measured once, kept as rows, taken up again by the next run."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from calibtui.pipeline.context import Context
+from calibtui.pipeline.search.recipe import Recipe
+from calibtui.store.trials import TrialRow
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """On the search split: `map` in [0, 1]; `drop` in points with its standard deviation `sd`."""
+
+    map: float
+    drop: float
+    sd: float
+
+
+@dataclass(frozen=True, slots=True)
+class Measures:
+    """How a recipe is measured: `error` of its outputs in seconds or less, its mAP in about one evaluation; `share` of
+    its multiply-adds in INT8 and `in_float`, how many layers aren't, from the graph alone."""
+
+    error: Callable[[Recipe], float]
+    drop: Callable[[Recipe], Measured]
+    share: Callable[[Recipe], float]
+    in_float: Callable[[Recipe], int]
+
+
+class TrialBook:
+    """Rows of the search `search`, those of earlier runs among them. Raises InterruptedByUser between measurements
+    when asked to stop."""
+
+    def __init__(self, context: Context, search: str, measures: Measures) -> None:
+        self._context, self._search, self._measures = context, search, measures
+        self._rows = {row.recipe: row for row in context.store.trials.of(search)}
+
+    @property
+    def rows(self) -> tuple[TrialRow, ...]:
+        """In the order they were made."""
+        return tuple(self._rows.values())
+
+    @property
+    def seconds(self) -> float:
+        """That all trials took, in whichever run."""
+        return sum(row.seconds for row in self._rows.values())
+
+    def error(self, recipe: Recipe) -> float:
+        """The output error of a recipe."""
+        return self._with_error(recipe).error
+
+    def measured(self, recipe: Recipe) -> TrialRow:
+        """The row of a recipe with its mAP on the search split."""
+        row = self._with_error(recipe)
+        if row.drop is not None:
+            return row
+        self._tell(f"mAP of {recipe.in_words()}")
+        started = time.monotonic()
+        found = self._measures.drop(recipe)
+        seconds = row.seconds + time.monotonic() - started
+        sd = found.sd if math.isfinite(found.sd) else None
+        return self._keep(replace(row, map=found.map, drop=found.drop, drop_sd=sd, seconds=seconds))
+
+    def _with_error(self, recipe: Recipe) -> TrialRow:
+        known = self._rows.get(recipe.digest)
+        if known is not None:
+            return known
+        self._tell(recipe.in_words())
+        started = time.monotonic()
+        error = self._measures.error(recipe)
+        return self._keep(
+            TrialRow(
+                self._search,
+                recipe.digest,
+                len(self._rows),
+                recipe.in_words(),
+                recipe.options(),
+                self._measures.share(recipe),
+                self._measures.in_float(recipe),
+                error,
+                None,
+                None,
+                None,
+                time.monotonic() - started,
+            )
+        )
+
+    def _keep(self, row: TrialRow) -> TrialRow:
+        self._context.store.trials.add(row, self._context.run)
+        self._rows[row.recipe] = row
+        return row
+
+    def _tell(self, note: str) -> None:
+        self._context.stop.raise_if_set()
+        self._context.tell("quantize", 0, 0, f"trial {len(self._rows) + 1}: {note}")

@@ -1,0 +1,195 @@
+"""What all trials of a search share: the set is calibrated once, and the float model is asked once."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+
+from calibtui.detector.detector import Detector
+from calibtui.pipeline.calibration import CalibrationFrame, calibrate
+from calibtui.pipeline.context import Context, workers
+from calibtui.pipeline.frame_feed import prefetched
+from calibtui.pipeline.search.recipe import Recipe
+from calibtui.pool.images import open_rgb
+from calibtui.quantization.activation_ranges import through_activations
+from calibtui.quantization.bias_correction import correct_bias, corrected_inputs
+from calibtui.quantization.channels import ChannelStatistics, channel_statistics
+from calibtui.quantization.collector import Calibrator
+from calibtui.quantization.equalization import chain_tensors, equalizations, equalize
+from calibtui.quantization.graph import graph_of
+from calibtui.quantization.multiply_adds import int8_share, multiply_adds
+from calibtui.quantization.output_error import FloatAnswers
+from calibtui.quantization.prepare import PreparedModel
+from calibtui.quantization.provenance import Provenance
+from calibtui.quantization.quantize import QuantizedModel, quantize
+from calibtui.quantization.ranges import ranges
+from calibtui.quantization.schemes import Scheme
+from calibtui.quantization.simulation import simulated
+from calibtui.quantization.statistics import Statistics
+from calibtui.quantization.tensors import nodes_in_float, tensors_to_observe
+
+CHANNEL_FRAMES = 16
+"""Frames whose channels are looked at: means of extremes settle long before ranges do."""
+SAMPLE = 16
+FEW = 6
+"""Frames without annotation that output errors are taken on: of a recipe, and of a single layer."""
+
+Tensor = NDArray[np.float32]
+Range = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Version:
+    """The float model in one of the forms that recipes start from: as it is, or with equalized channels."""
+
+    prepared: PreparedModel
+    model: onnx.ModelProto
+    channels: ChannelStatistics
+    lowest: Mapping[str, float]
+
+
+class Materials:
+    """Of one detector, calibration set and scheme. `folder` takes the files of trials."""
+
+    def __init__(
+        self,
+        context: Context,
+        detector: Detector,
+        manifest: Mapping[str, Any],
+        scheme: Scheme,
+        prepared: PreparedModel,
+        statistics: Statistics,
+        frames: Sequence[CalibrationFrame],
+    ) -> None:
+        self.scheme = scheme
+        self.folder = context.state / "search"
+        self._context, self._detector, self._manifest = context, detector, manifest
+        self._statistics, self._frames = statistics, frames
+        model = prepared.load()
+        self.multiply_adds = multiply_adds(model)
+        self._feeds = [detector.feed(tensor) for tensor in _tensors(detector, [f.path for f in _spread(frames)])]
+        wanted = [*chain_tensors(model), *corrected_inputs(model)]
+        self._plain = Version(prepared, model, channel_statistics(model, wanted, self._feeds, workers()), {})
+        self._equalized, self._equalized_statistics = self._make_equalized()
+        paths = _unlabelled(context, frames)
+        self._tensors = _tensors(detector, paths)
+        self.answers = FloatAnswers.of_detector(detector, self._tensors)
+        self.few_answers = self.answers.first(FEW)
+
+    @property
+    def can_equalize(self) -> bool:
+        """Whether the model has channels that are worth it."""
+        return self._equalized is not None
+
+    @property
+    def can_clip_behind_activations(self) -> bool:
+        """Whether ranges behind a SiLU differ from those before it at all."""
+        recipe = Recipe("minmax", equalized=self.can_equalize)
+        return self.ranges_of(recipe) != self.ranges_of(
+            Recipe("minmax", equalized=self.can_equalize, through_activations=True)
+        )
+
+    def version_of(self, recipe: Recipe) -> Version:
+        return self._equalized if recipe.equalized and self._equalized is not None else self._plain
+
+    def ranges_of(self, recipe: Recipe) -> dict[str, Range]:
+        """(low, high) of every tensor that is rounded."""
+        found = self._read(self._statistics, recipe, self._plain)
+        if recipe.equalized and self._equalized is not None and self._equalized_statistics is not None:
+            found |= self._read(self._equalized_statistics, recipe, self._equalized)
+        return found
+
+    def share(self, float_nodes: Collection[str]) -> float:
+        """Of the multiply-adds in INT8, [0, 1]."""
+        return int8_share(self.multiply_adds, self.in_float(float_nodes))
+
+    def in_float(self, float_nodes: Collection[str]) -> frozenset[str]:
+        """`float_nodes` and whatever stays in float besides."""
+        kept = nodes_in_float(graph_of(self._plain.model), self.scheme, float_nodes)
+        strange = {name for name in self.multiply_adds if name not in self._of_scheme()}
+        return frozenset(kept) | strange
+
+    def error(self, recipe: Recipe) -> float:
+        """The output error of a recipe on the sample."""
+        nodes = set(self.multiply_adds) - self.in_float(recipe.float_nodes)
+        return self._error(recipe, nodes, self.answers)
+
+    def error_of_nodes(self, recipe: Recipe, nodes: Collection[str]) -> float:
+        """What INT8 in these nodes alone costs, on a few frames."""
+        return self._error(recipe, set(nodes) - self.in_float(()), self.few_answers)
+
+    def build(self, recipe: Recipe, target: Path) -> QuantizedModel:
+        """Writes the INT8 model of a recipe. Raises ModelError, WorkspaceUnwritableError."""
+        options = {name: value for name, value in recipe.options().items() if name != "float_nodes" and value}
+        provenance = Provenance(self._manifest["digest"], recipe.calibrator, self._manifest["size"], options)
+        bounds = self.ranges_of(recipe)
+        prepared = self._prepared(recipe)
+        return quantize(prepared, bounds, self.scheme, target, provenance=provenance, float_nodes=recipe.float_nodes)
+
+    def _error(self, recipe: Recipe, nodes: Collection[str], answers: FloatAnswers) -> float:
+        model = self._prepared(recipe).load() if recipe.bias_corrected else self.version_of(recipe).model
+        session = simulated(model, self.ranges_of(recipe), self.scheme, nodes, workers())
+        self._context.stop.raise_if_set()
+        return answers.error(replace(self._detector, session=session).infer).total
+
+    def _prepared(self, recipe: Recipe) -> PreparedModel:
+        version = self.version_of(recipe)
+        if not recipe.bias_corrected:
+            return version.prepared
+        target = self.folder / f"{recipe.digest[:16]}.biases.onnx"
+        in_float = self.in_float(recipe.float_nodes)
+        return correct_bias(version.prepared, version.channels.means, self.scheme, target, float_nodes=in_float)
+
+    def _read(self, statistics: Statistics, recipe: Recipe, version: Version) -> dict[str, Range]:
+        percentile = recipe.percentile or 100
+        found = ranges(statistics, recipe.calibrator, percentile=percentile, scheme=self.scheme)
+        if not recipe.through_activations:
+            return found
+        return through_activations(found, statistics, graph_of(version.model), self.scheme, version.lowest)
+
+    def _make_equalized(self) -> tuple[Version | None, Statistics | None]:
+        chosen = equalizations(self._plain.model, self._plain.channels)
+        if not chosen:
+            return None, None
+        path = self.folder / f"{self._plain.prepared.path.stem}.equalized.onnx"
+        prepared = equalize(self._plain.prepared, chosen, path)
+        model = prepared.load()
+        channels = channel_statistics(model, corrected_inputs(model), self._feeds, workers())
+        lowest = {each.chain.before: each.lowest for each in chosen}
+        changed = {name for each in chosen for name in (each.chain.before, each.chain.after)}
+        tensors = [name for name in tensors_to_observe(prepared, self.scheme) if name in changed]
+        calibrator = Calibrator(prepared, tensors, threads=workers())
+        saved = self.folder / f"{prepared.digest[:16]}.npz"
+        statistics = calibrate(self._context, calibrator, self._detector, self._frames, saved).statistics
+        return Version(prepared, model, channels, lowest), statistics
+
+    def _of_scheme(self) -> set[str]:
+        return {node.name for node in self._plain.model.graph.node if node.op_type in self.scheme.op_types}
+
+
+def _spread(frames: Sequence[CalibrationFrame]) -> Sequence[CalibrationFrame]:
+    return frames[:: max(1, len(frames) // CHANNEL_FRAMES)][:CHANNEL_FRAMES]
+
+
+def _tensors(detector: Detector, paths: Sequence[Path]) -> list[Tensor]:
+    def load(path: Path) -> Tensor:
+        return detector.prepare(open_rgb(path))[0]
+
+    return [tensor for _, tensor in prefetched(paths, load, workers=workers())]
+
+
+def _unlabelled(context: Context, frames: Sequence[CalibrationFrame]) -> list[Path]:
+    """Frames of the pool that ranges were not read from, drawn by a hash of their digests; where the whole pool is in
+    the set, some of the set."""
+    used = {frame.digest for frame in frames}
+    rows = [row for row in context.store.frames.usable("pool", unique=True) if row.digest not in used]
+    rows.sort(key=lambda row: hashlib.sha256(f"sample {row.digest}".encode()).digest())
+    drawn = [context.path_of(row.uri) for row in rows[:SAMPLE]]
+    return drawn or [frame.path for frame in frames[:SAMPLE]]

@@ -1,0 +1,42 @@
+"""What one trial of a search does: a calibrator, remedies, and the layers that stay in float."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from calibtui.core.digests import digest_of
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """`percentile` in percent, None for the other calibrators. `equalized`: channels of one size before depthwise
+    convolutions. `through_activations`: ranges chosen behind the SiLU. `bias_corrected`: biases make up for rounded
+    weights. `float_nodes`: names, sorted."""
+
+    calibrator: str
+    percentile: float | None = None
+    equalized: bool = False
+    through_activations: bool = False
+    bias_corrected: bool = False
+    float_nodes: tuple[str, ...] = ()
+
+    def options(self) -> dict[str, Any]:
+        """Plain values for a row and for provenance."""
+        return {**asdict(self), "float_nodes": list(self.float_nodes)}
+
+    @property
+    def digest(self) -> str:
+        return digest_of(self.options())
+
+    def in_words(self) -> str:
+        """Such as "percentile 99.999, equalized channels, 3 layers in float"."""
+        ranges = f"percentile {self.percentile:g}" if self.percentile is not None else self.calibrator
+        remedies = {
+            "equalized channels": self.equalized,
+            "ranges behind SiLU": self.through_activations,
+            "corrected biases": self.bias_corrected,
+        }
+        layers = f"{len(self.float_nodes)} layer{'s' if len(self.float_nodes) != 1 else ''} in float"
+        parts = [ranges, *(name for name, used in remedies.items() if used)]
+        return ", ".join([*parts, layers] if self.float_nodes else parts)

@@ -1,0 +1,47 @@
+"""Coarse steps of a search: which calibrator and remedies leave the smallest output error, one decision at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any
+
+from calibtui.pipeline.search.recipe import Recipe
+
+BETTER = 0.98
+"""A remedy that takes less than this off the error is not worth having in the file."""
+CALIBRATORS = (("mse", None), ("percentile", 99.99), ("percentile", 99.999), ("minmax", None))
+"""Calibrators and percentiles, %."""
+
+
+def best_remedies(
+    first: Recipe,
+    error: Callable[[Recipe], float],
+    *,
+    can_equalize: bool,
+    can_clip: Callable[[], bool],
+    affordable: Callable[[], bool],
+) -> Recipe:
+    """The best recipe on the way from `first`; every decision keeps what was decided before. Ends early where
+    `affordable` says so."""
+    best, lowest = first, error(first)
+    for change in _changes(first, can_equalize, can_clip):
+        if not affordable():
+            break
+        tried = replace(best, **change)
+        found = error(tried)
+        if found < BETTER * lowest:
+            best, lowest = tried, found
+    return best
+
+
+def _changes(first: Recipe, can_equalize: bool, can_clip: Callable[[], bool]) -> Iterator[dict[str, Any]]:
+    """What is to be tried on the best so far, the remedies that can change most before those that build on them."""
+    if can_equalize:
+        yield {"equalized": True}
+    if can_clip():
+        yield {"through_activations": True}
+    for calibrator, percentile in CALIBRATORS:
+        if (calibrator, percentile) != (first.calibrator, first.percentile):
+            yield {"calibrator": calibrator, "percentile": percentile}
+    yield {"bias_corrected": True}

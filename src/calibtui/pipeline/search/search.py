@@ -1,0 +1,159 @@
+"""The search: remedies by output error, layers in float by mAP on the search split, within a budget of time."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from statistics import NormalDist
+
+from calibtui.detector.detector import Detector
+from calibtui.evaluation.bootstrap import paired_drop
+from calibtui.evaluation.coco import Matches, match, mean_ap
+from calibtui.pipeline.context import Context
+from calibtui.pipeline.detection_pass import detect_all
+from calibtui.pipeline.evaluation_set import EvaluationSet
+from calibtui.pipeline.search.book import Measured, Measures, TrialBook
+from calibtui.pipeline.search.float_layers import fewest_that_hold, path_to_float, ranked_units
+from calibtui.pipeline.search.materials import Materials
+from calibtui.pipeline.search.recipe import Recipe
+from calibtui.pipeline.search.remedies import best_remedies
+from calibtui.pipeline.search.split import Split
+from calibtui.quantization.groups import groups
+from calibtui.store.trials import TrialRow
+
+EVALUATIONS = 40
+"""What a search may take, in evaluations of the float model on all evaluation frames."""
+FOR_REMEDIES, FOR_RANKING, FOR_ALL = 0.3, 0.55, 0.75
+"""Shares of that after which no new measurement of a step begins; the rest is for what began before."""
+SURE = 0.75
+"""How probable it must be, by the search split, that the drop is within the limit."""
+REPLICATES = 200
+LEAST_UNIT_S = 0.5
+"""An evaluation of a small model takes less; a search of half a minute is nothing to be spared."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a search came to. `held`: the limit holds on the search split, surely enough. `trials`: all rows."""
+
+    recipe: Recipe
+    row: TrialRow
+    held: bool
+    trials: tuple[TrialRow, ...]
+    reference_map: float
+
+
+class Search:
+    """For the recipe with the most multiply-adds in INT8 whose drop stays within `limit` points."""
+
+    def __init__(
+        self, context: Context, detector: Detector, materials: Materials, split: Split, limit: float, key: str
+    ) -> None:
+        self._context, self._detector, self._materials = context, detector, materials
+        self._frames = split.search
+        self._total = len(split.search.frames) + len(split.report.frames)
+        self._limit = limit
+        self._reference, self._unit_s = self._float_matches()
+        measures = Measures(
+            materials.error,
+            self._measure,
+            lambda recipe: materials.share(recipe.float_nodes),
+            lambda recipe: len(materials.in_float(recipe.float_nodes)),
+        )
+        self._book = TrialBook(context, key, measures)
+        self._started = time.monotonic()
+        self._earlier = self._book.seconds
+
+    @property
+    def evaluation_s(self) -> float:
+        """One evaluation of the float model on all evaluation frames, s."""
+        return self._unit_s
+
+    def run(self, first: Recipe) -> Found:
+        """Searches on from `first`, the recipe of the settings. Raises InterruptedByUser; rows are kept."""
+        best = best_remedies(
+            first,
+            self._book.error,
+            can_equalize=self._materials.can_equalize,
+            can_clip=lambda: self._materials.can_clip_behind_activations,
+            affordable=self._within(FOR_REMEDIES),
+        )
+        row = self._book.measured(best)
+        if self._holds(row):
+            return self._found(best, row, held=True)
+        return self._with_layers_in_float(best)
+
+    def _with_layers_in_float(self, best: Recipe) -> Found:
+        steps = [replace(best, float_nodes=nodes) for nodes in self._steps(best)]
+
+        def holds(step: int) -> bool:
+            return self._holds(self._book.measured(steps[step]))
+
+        chosen = fewest_that_hold(len(steps), holds, self._within(FOR_ALL))
+        if chosen is not None:
+            return self._found(steps[chosen], self._book.measured(steps[chosen]), held=True)
+        tried = [(recipe, self._book.measured(recipe)) for recipe in (steps[0], steps[-1])]
+        recipe, row = max(tried, key=lambda pair: self._probability(pair[1]))
+        return self._found(recipe, row, held=False)
+
+    def _steps(self, recipe: Recipe) -> list[tuple[str, ...]]:
+        materials = self._materials
+        kept = materials.in_float(())
+        in_int8 = set(materials.multiply_adds) - kept
+
+        def error(nodes: object) -> float:
+            self._context.stop.raise_if_set()
+            self._context.tell("quantize", 0, 0, "what each part of the model costs in INT8")
+            return materials.error_of_nodes(recipe, nodes)  # type: ignore[arg-type]
+
+        found = groups(materials.version_of(Recipe("minmax")).model)
+        units = ranked_units(found, materials.multiply_adds, in_int8, error, self._within(FOR_RANKING))
+        return path_to_float(units, materials.multiply_adds, kept)
+
+    def _measure(self, recipe: Recipe) -> Measured:
+        path = self._materials.folder / f"{recipe.digest[:16]}.int8.onnx"
+        made = self._materials.build(recipe, path)
+        scheme = made.scheme
+        try:
+            precise = ("session.x64quantprecision", "1") in scheme.session_config
+            detector = self._detector.with_model(path, simulate=scheme.simulate, precise=precise)
+            matches, _ = self._matches(detector)
+        finally:
+            made.path.unlink(missing_ok=True)
+            made.record.unlink(missing_ok=True)
+        drop = paired_drop(self._reference, matches, seed=0, replicates=REPLICATES)
+        return Measured(mean_ap(matches).map, drop.points, (drop.high - drop.low) / 3.92)
+
+    def _float_matches(self) -> tuple[Matches, float]:
+        """Also how long one evaluation of all frames takes, s."""
+        matches, seconds = self._matches(self._detector)
+        return matches, max(LEAST_UNIT_S, seconds * self._total / len(self._frames.frames))
+
+    def _matches(self, detector: Detector) -> tuple[Matches, float]:
+        frames: EvaluationSet = self._frames
+        done = detect_all(self._context, {"trial": detector}, frames.frames, stage="quantize")["trial"]
+        truths = [frame.truth for frame in frames.frames]
+        return match(done.detections, truths, len(frames.classes)), done.seconds
+
+    def _within(self, share: float) -> Callable[[], bool]:
+        allowed = share * EVALUATIONS * self._unit_s
+
+        def affordable() -> bool:
+            return self._earlier + time.monotonic() - self._started < allowed
+
+        return affordable
+
+    def _holds(self, row: TrialRow) -> bool:
+        return self._probability(row) >= SURE
+
+    def _probability(self, row: TrialRow) -> float:
+        """That the drop is within the limit, by the search split; 0 for a row without mAP."""
+        if row.drop is None:
+            return 0.0
+        if not row.drop_sd:
+            return float(row.drop <= self._limit)
+        return NormalDist(row.drop, row.drop_sd).cdf(self._limit)
+
+    def _found(self, recipe: Recipe, row: TrialRow, *, held: bool) -> Found:
+        return Found(recipe, row, held, self._book.rows, mean_ap(self._reference).map)

@@ -1,0 +1,94 @@
+"""The evaluation frames in two halves: one that a search may look at, one that its result is reported on."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from calibtui.core.digests import digest_of
+from calibtui.core.files import written_whole
+from calibtui.pipeline.context import Context
+from calibtui.pipeline.evaluation_set import EvaluationFrame, EvaluationSet, part_of
+
+FEWEST = 8
+"""Frames with objects that each half must have; fewer say nothing of a drop."""
+SCENES = 8
+"""Directories from which on each counts as a scene of its own, whose frames stay together."""
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """Two parts of one evaluation set, no scene in both; `digest` names the division."""
+
+    search: EvaluationSet
+    report: EvaluationSet
+    seed: int
+    digest: str
+
+
+def split_evaluation(evaluation: EvaluationSet, seed: int) -> Split | None:
+    """The halves of `evaluation`: alike in classes and crowdedness, the same for the same seed. None where one of them
+    would be too small to measure anything on.
+
+    Frames of one directory stay together where there are several directories, and equal frames always do.
+    """
+    searched: list[int] = []
+    reported: list[int] = []
+    for pair in _pairs(evaluation, seed):
+        larger, smaller = sorted((searched, reported), key=len, reverse=True)
+        first, *second = sorted(pair, key=lambda unit: _chance(seed, "side", *_names(evaluation, unit)))
+        smaller.extend(first)
+        for unit in second:
+            larger.extend(unit)
+    if min(_with_objects(evaluation, side) for side in (searched, reported)) < FEWEST:
+        return None
+    search, report = part_of(evaluation, sorted(searched)), part_of(evaluation, sorted(reported))
+    return Split(search, report, seed, digest_of([search.digest, report.digest]))
+
+
+def keep_split(context: Context, split: Split) -> Path:
+    """Writes which frame is on which side beside the sets; returns where. Raises WorkspaceUnwritableError."""
+    path = context.state / "splits" / f"{split.digest[:16]}.json"
+    sides = {"search": [f.uri for f in split.search.frames], "report": [f.uri for f in split.report.frames]}
+    with written_whole(path) as part:
+        part.write_text(json.dumps({"schema": 1, "seed": split.seed, "digest": split.digest, **sides}, indent=1) + "\n")
+    return path
+
+
+def _pairs(evaluation: EvaluationSet, seed: int) -> list[list[list[int]]]:
+    """Units of frames, two by two of those most alike: by their rarest class, then by how many objects they show."""
+    units = _units(evaluation.frames)
+    seen = Counter(int(label) for frame in evaluation.frames for label in frame.truth.classes)
+
+    def alike(unit: list[int]) -> tuple[int, int, float]:
+        labels = [int(label) for place in unit for label in evaluation.frames[place].truth.classes]
+        rarest = min(labels, key=lambda label: (seen[label], label), default=-1)
+        return rarest, len(labels), _chance(seed, "order", *_names(evaluation, unit))
+
+    ordered = sorted(units, key=alike)
+    return [ordered[place : place + 2] for place in range(0, len(ordered), 2)]
+
+
+def _units(frames: Sequence[EvaluationFrame]) -> list[list[int]]:
+    folders = [str(PurePosixPath(frame.uri).parent) for frame in frames]
+    by_folder = len(set(folders)) >= SCENES
+    units: dict[str, list[int]] = defaultdict(list)
+    for place, frame in enumerate(frames):
+        units[folders[place] if by_folder else frame.digest].append(place)
+    return list(units.values())
+
+
+def _names(evaluation: EvaluationSet, unit: Sequence[int]) -> list[str]:
+    return [evaluation.frames[place].digest for place in unit]
+
+
+def _with_objects(evaluation: EvaluationSet, places: Sequence[int]) -> int:
+    return sum(len(evaluation.frames[place].truth) > 0 for place in places)
+
+
+def _chance(*parts: object) -> float:
+    return int.from_bytes(hashlib.sha256(" ".join(map(str, parts)).encode()).digest()[:6]) / 2**48
