@@ -16,7 +16,7 @@ State = Literal["good", "thin", "poor"]
 CLIPS = 0.1
 """Share of a range's width that must be missing for the tensor to count as one that clips: less is lost to every
 percentile."""
-POOR_REACHED, POOR_MISSING = 0.9, 0.5
+POOR_REACHED, POOR_MISSING = 0.8, 0.5
 """A set is poor where it reaches less of the pool's ranges, or misses more of one: clipping then shows in mAP."""
 FIXES = 10
 
