@@ -9,6 +9,10 @@ from calibtui.gateway.upstream import Upstream
 STOPPING = frozenset({ErrorClass.BUDGET, ErrorClass.AUTH, ErrorClass.MODEL})
 
 
+class NoAnswerError(JudgeFailedError):
+    """A place is down, can't be reached, or has nothing but trouble to say: later it may well answer."""
+
+
 def stopping_error(trouble: Trouble, upstream: Upstream, lane: int, said: str) -> CalibtuiError:
     """For trouble of a STOPPING kind; `said`: its message, redacted."""
     provider = upstream.provider
@@ -25,7 +29,7 @@ def stopping_error(trouble: Trouble, upstream: Upstream, lane: int, said: str) -
 
 def unreachable(upstream: Upstream, trouble: Trouble) -> CalibtuiError:
     """Nobody has ever answered there."""
-    return JudgeFailedError(
+    return NoAnswerError(
         f"{upstream.provider} can't be reached at {upstream.url}: {trouble.message}.",
         f"Check base_url in [providers.{upstream.provider}], the network, and that the server runs.",
     )

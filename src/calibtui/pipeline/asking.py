@@ -97,7 +97,9 @@ async def _paid(
     first = _joined(_ended_early(probes, 0, None), first)
     if first.error is not None:
         return replace(first, remaining=first.remaining + len(rest))
-    too_dear = _too_dear(ledger, payer.node, [_spent(calls) for calls in measured.values()], len(rest))
+    # Frames that took their score over cost nothing, and of the rest some will do so too.
+    free = [Spent(0, 0, 0, 0)] * max(0, first.scored + first.failed - len(measured))
+    too_dear = _too_dear(ledger, payer.node, [*map(_spent, measured.values()), *free], len(rest))
     if too_dear is not None:
         return replace(first, remaining=first.remaining + len(rest), stopped_by="budget", error=too_dear)
     return _joined(first, await _scored(context, judge, payer, rest, records, watch, ledger))

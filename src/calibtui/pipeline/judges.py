@@ -94,12 +94,21 @@ def _vlm_judge(context: Context, scoring: ScoringSettings, frames: Sequence[Fram
     payloads = payload_digests((frame.digest for frame in frames), recipe)
     questions = Questions(identity, frames, payloads, scoring.passes)
 
+    silent: set[str] = set()
+
     def opened(payer: Payer | None) -> Judge:
-        return vlm_judge(scoring, providers, prompt, os.environ, payer=payer, metrics=context.metrics.calls)
+        metrics = context.metrics.calls
+        return vlm_judge(scoring, providers, prompt, os.environ, payer=payer, metrics=metrics, without=silent)
 
     async def prove(payer: Payer | None, on_call: OnCall) -> None:
-        if context.settings.cache.canary:
-            await prove_caches(scoring, providers, prompt, os.environ, payer, on_call, context.metrics.calls)
+        if not context.settings.cache.canary:
+            return
+        failed = await prove_caches(scoring, providers, prompt, os.environ, payer, on_call, context.metrics.calls)
+        for name, error in failed.items():
+            silent.add(name)
+            context.note(
+                f"The fallback {name} is left out of this run, for it did not answer the cache check: {error.message}"
+            )
 
     return ConfiguredJudge(scoring, questions, True, opened, prove)
 

@@ -11,6 +11,7 @@ from calibtui.gateway.endpoint import Endpoint
 from calibtui.gateway.intermediaries.canary import CANARY_PX, Canary, OpenGateway, canary_needed
 from calibtui.gateway.money.charging import Payer
 from calibtui.gateway.observability.call_metrics import CallMetrics
+from calibtui.gateway.stops import NoAnswerError
 from calibtui.gateway.transport import Transport
 from calibtui.gateway.upstream import Target
 from calibtui.scoring.prompts import PromptTemplate
@@ -26,19 +27,32 @@ async def prove_caches(
     payer: Payer | None,
     on_call: OnCall,
     metrics: CallMetrics | None = None,
-) -> None:
+) -> dict[str, NoAnswerError]:
     """Asks the provider and its fallbacks three questions each that no cache can answer, unless they are a provider's
-    own address.
+    own address. Gives the fallbacks that did not answer, which nothing else must be sent to.
 
-    Raises ConfigurationError where a cache answered one, JudgeFailedError where nobody did, BudgetExhaustedError.
+    Raises ConfigurationError where a cache answered one, NoAnswerError where the provider itself did not answer, and
+    JudgeFailedError or BudgetExhaustedError where one of them refused.
     """
-    for target in targets(settings, providers, prompt, environ, metrics):
-        try:
-            if canary_needed(target.endpoint):
-                canary = Canary(target.endpoint, target.request, target.transport, _opener(target, payer))
-                await canary.passed(on_call)
-        finally:
+    first, *fallbacks = targets(settings, providers, prompt, environ, metrics)
+    silent: dict[str, NoAnswerError] = {}
+    try:
+        await _prove(first, payer, on_call)
+        for target in fallbacks:
+            try:
+                await _prove(target, payer, on_call)
+            except NoAnswerError as error:
+                silent[target.endpoint.provider] = error
+    finally:
+        for target in (first, *fallbacks):
             await target.transport.close()
+    return silent
+
+
+async def _prove(target: Target, payer: Payer | None, on_call: OnCall) -> None:
+    if canary_needed(target.endpoint):
+        canary = Canary(target.endpoint, target.request, target.transport, _opener(target, payer))
+        await canary.passed(on_call)
 
 
 def _opener(target: Target, payer: Payer | None) -> OpenGateway:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import cast
 
@@ -152,14 +152,16 @@ def vlm_judge(
     seed: int = 0,
     payer: Payer | None = None,
     metrics: CallMetrics | None = None,
+    without: Collection[str] = (),
 ) -> VlmJudge:
     """The judge that the settings describe; nothing is sent yet. Calls are charged to `payer`, to nobody without one,
-    and counted in `metrics`.
+    and counted in `metrics`. Fallbacks named in `without` are left out.
 
     Raises SettingsError for what can be known beforehand, of the provider and of every fallback: no model, no provider
     or several, no price, a key that is missing from `environ` or written into the settings.
     """
     first, *others = targets(settings, providers, prompt, environ, metrics)
+    others = [other for other in others if other.endpoint.provider not in without]
     gateway = Gateway(
         first.endpoint,
         first.request,

@@ -17,12 +17,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 from PIL import Image
 
-from calibtui.core.errors import ConfigurationError, JudgeFailedError
+from calibtui.core.errors import ConfigurationError
 from calibtui.gateway.client import CallFailure, Gateway, OnCall
 from calibtui.gateway.dialects.dialect import ChatRequest
 from calibtui.gateway.endpoint import Endpoint
 from calibtui.gateway.intermediaries.cache_marks import cache_mark
 from calibtui.gateway.intermediaries.identity import GatewayKind, kind_of, kind_of_reply
+from calibtui.gateway.stops import NoAnswerError
 from calibtui.gateway.transport import HttpRequest, HttpResponse, Transport
 
 CANARY_PX = 96
@@ -81,7 +82,7 @@ class Canary:
     async def passed(self, on_call: OnCall) -> None:
         """Returns once every key has passed: the first caller sends, the others wait. `on_call` is told each call.
 
-        Raises ConfigurationError where a cache answers what it can't know, JudgeFailedError where nobody answers, and
+        Raises ConfigurationError where a cache answers what it can't know, NoAnswerError where nobody answers, and
         what any call raises (BudgetExhaustedError, for one).
         """
         if self._done:
@@ -117,7 +118,7 @@ class Canary:
         digest = hashlib.sha256(probe.image).hexdigest()
         answer = await gateway.complete(probe.image, digest=digest, deadline_s=self._deadline_s, on_call=on_call)
         if isinstance(answer, CallFailure):
-            raise JudgeFailedError(
+            raise NoAnswerError(
                 f"{endpoint.provider} answered no picture of the cache check at {endpoint.url}: {answer.message}",
                 "Nothing else was sent. The same command tries again.",
             )
