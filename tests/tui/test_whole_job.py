@@ -103,7 +103,9 @@ async def test_marks_change_the_draft_and_are_taken_back(make_workbench: Make, d
         await until(pilot, lambda: first in [frame.digest for frame in frames.rows if frame.change != "dropped"])
 
 
-async def test_the_draft_is_locked_compared_and_exported(make_workbench: Make, done_once: Path, tmp_path: Path) -> None:
+async def test_the_draft_is_locked_under_a_name_and_compared_with_another(
+    make_workbench: Make, done_once: Path
+) -> None:
     engine = connected(done_once)
     async with opened(make_workbench, connected(done_once), "set", "◇ draft   12 frames") as pilot:
         await pressed(pilot, "L")
@@ -115,15 +117,20 @@ async def test_the_draft_is_locked_compared_and_exported(make_workbench: Make, d
         await said(pilot, "Compare with")
         await pressed(pilot, "down", "enter")
         await said(pilot, "+4 added")
+    await engine.close()
+
+
+async def test_a_locked_set_is_exported(make_workbench: Make, done_once: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    async with opened(make_workbench, connected(done_once), "set", "◇ draft   12 frames") as pilot:
         await pressed(pilot, "E")
         await said(pilot, "Export which set?")
         await pressed(pilot, "enter")
         await until(pilot, lambda: isinstance(pilot.app.screen, ExportSetScreen))
-        await pressed(pilot, "down", "space", "tab", "ctrl+a", "ctrl+k", *str(tmp_path / "out"), "enter")
-        await until(pilot, lambda: (tmp_path / "out").is_dir() and len(list((tmp_path / "out").rglob("*.jpg"))) == 12)
-    manifests = [json.loads(file.read_text()) for file in (tmp_path / "out").rglob("*.json")]
+        await pressed(pilot, "down", "space", "tab", "ctrl+a", "ctrl+k", *str(out), "enter")
+        await until(pilot, lambda: out.is_dir() and len(list(out.rglob("*.jpg"))) == 12)
+    manifests = [json.loads(file.read_text()) for file in out.rglob("*.json")]
     assert any(len(manifest.get("frames", ())) == 12 for manifest in manifests)
-    await engine.close()
 
 
 async def test_options_turn_and_a_start_makes_another_model(make_workbench: Make, done_once: Path) -> None:
@@ -134,8 +141,8 @@ async def test_options_turn_and_a_start_makes_another_model(make_workbench: Make
         await pressed(pilot, "down", "left")
         await said(pilot, "● Calibrator              minmax")
         await pressed(pilot, "g")
-        await until(pilot, lambda: "running" in text(pilot.app) or "queued" in text(pilot.app))
-        await said(pilot, "evaluate   ✓ done", SLOW_S)
+        await until(pilot, lambda: "▶ running" in text(pilot.app))
+        await said(pilot, "5 reads the comparison", SLOW_S)
         comparisons = (await engine.ask(Compare())).comparisons
     assert len(comparisons) == before + 1
     assert comparisons[0].calibrator == "minmax"

@@ -98,7 +98,8 @@ The job runs in the engine: you can leave, and come back to it.
 
     def on_snapshot(self, snapshot: Snapshot) -> None:
         job = _job(snapshot)
-        self.query_one(JobProgress).show(snapshot.stages, job, snapshot.paused_by if snapshot.paused else "")
+        held = snapshot.paused_by if snapshot.paused else ""
+        self.query_one(JobProgress).show(snapshot.stages, job, held, snapshot.outcome)
         self.query_one("#cancel", Button).disabled = not _is_busy(job)
         self.refresh_bindings()
         if snapshot.data != self._data:

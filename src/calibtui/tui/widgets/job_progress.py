@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from calibtui.engine.wire.snapshot import Job, Stage
+from calibtui.engine.wire.snapshot import Job, Outcome, Stage
 from calibtui.tui.figures import duration, moment
 from calibtui.tui.states import sign
 from calibtui.tui.text import cut, padded
@@ -25,12 +25,13 @@ class JobProgress(LineView):
         self._stages: tuple[Stage, ...] = ()
         self._job: Job | None = None
         self._paused = ""
+        self._outcome: Outcome | None = None
 
-    def show(self, stages: Sequence[Stage], job: Job | None, paused: str = "") -> None:
-        """`paused`: who holds the jobs, "" where nobody does."""
+    def show(self, stages: Sequence[Stage], job: Job | None, paused: str = "", outcome: Outcome | None = None) -> None:
+        """`paused`: who holds the jobs, "" where nobody does. `outcome`: of the newest comparison."""
         asked = job.stages if job is not None and job.state in ("running", "queued", "paused") else ()
         self._stages = tuple(one for one in stages if one.name in self._names or one.name in asked)
-        self._job, self._paused = job, paused
+        self._job, self._paused, self._outcome = job, paused, outcome
         self.refill()
 
     def lines(self, width: int) -> Sequence[Line]:
@@ -40,6 +41,8 @@ class JobProgress(LineView):
         if self._job is not None and self._job.error:
             lines += [[(line, "bad")] for line in wrapped(self._job.error, width)]
             lines += [[(line, "muted")] for line in wrapped(self._job.hint, width) if line]
+        if self._outcome is not None and (self._job is None or self._job.state == "done"):
+            lines.append([("5 ", "key"), (cut(f"reads the comparison: {self._outcome.verdict}", width - 2), "strong")])
         return lines
 
     def _job_line(self, width: int) -> Line:
