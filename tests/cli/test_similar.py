@@ -21,6 +21,8 @@ from calibtui.store.store import Store
 
 ON = "[cache]\ncanary = false\nsimilar = { threshold = 0.92 }\n"
 POOL = 8
+PRICE_OF_A_QUESTION = (900 * 2.30 + 20 * 9.20) / 1e6
+"""EUR, at the usage that the scripted judge tells."""
 
 
 @pytest.fixture
@@ -268,3 +270,20 @@ def test_audits_that_find_hits_false_switch_the_layer_off(make_workspace, script
     _copy_where(path, "later", lambda digest: not is_audited(digest, source))
     later = calibtui("score", "--json", root).json["scoring"]
     assert (later["calls"], later["cache_hits"]["similar"]) == ((1, 0) if off else (0, 1))
+
+
+def test_a_forecast_counts_on_what_will_be_taken_over(make_workspace, scripted_judge, calibtui):
+    """30 frames and 150 copies, of which 30 questions come: a budget for 120 is enough, though not for all 180."""
+    root = _on(make_workspace(pool=30, url=scripted_judge.url))
+    for path in _frames(root):
+        for quality in (86, 88, 90, 92, 94):
+            Image.open(path).save(path.with_name(f"again-{quality}-{path.name}"), quality=quality)
+    user = pwd.getpwuid(os.getuid()).pw_name
+    with (root / "calibtui.toml").open("a") as file:
+        file.write(f'[budgets]\nteam = {{ eur = {120 * PRICE_OF_A_QUESTION:.6f}, user = "{user}" }}\n')
+    result = calibtui("score", "--json", root)
+    assert result.code == 0, result.err
+    scoring = result.json["scoring"]
+    assert scoring["scored"] == 180
+    assert 30 <= scoring["calls"] < 60
+    assert scoring["spent_eur"] == pytest.approx(scoring["calls"] * PRICE_OF_A_QUESTION, rel=0.01)
