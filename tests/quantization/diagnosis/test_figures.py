@@ -93,10 +93,11 @@ def effects(*errors: float) -> Effects:
     return Effects(1.0, layers, proofs)
 
 
-def test_culprits_are_the_fewest_layers_that_bring_nearly_all_that_can_be_had():
+def test_culprits_are_the_layers_that_take_most_of_the_error_away_for_their_multiply_adds():
     assert effects(0.3, 0.29, 0.295).culprits.layers == ("a",)
     assert effects(0.9, 0.3, 0.29).culprits.layers == ("a", "b")
     assert effects(0.99, 1.01, 1.0).culprits is None
+    assert effects(0.9, 0.8, 0.7).culprits is None, "spread evenly over the work"
 
 
 def test_a_diagnosis_is_kept_and_read_back_as_it_was(network, frames, subject, diagnosed, tmp_path):

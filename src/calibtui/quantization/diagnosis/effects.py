@@ -16,8 +16,10 @@ OnStep = Callable[[int, int], None]
 MOST_LEFT_OUT = 12
 ENOUGH = 0.1
 """Proving ends where this share of the error is left."""
-WORTH = 0.02
-"""Of the whole error: what leaving further layers out must gain to be worth naming them."""
+DEARER = 2.0
+"""What share of the error a share of the multiply-adds in float must take away to be worth it."""
+WORTH = 0.05
+"""What must be left of the gain to speak of culprits at all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +51,14 @@ class Effects:
 
     @property
     def culprits(self) -> Proof | None:
-        """The fewest layers that bring nearly all that was gained in proving; None where nothing was gained."""
-        best = min((proof.error for proof in self.proofs), default=self.error)
-        if self.error - best <= WORTH * self.error:
-            return None
-        return next(proof for proof in self.proofs if proof.error <= best + WORTH * self.error)
+        """The layers whose leaving out takes most of the error away for what they cost: float layers are slow, and with
+        enough of them any error goes. None where it is spread over all layers.
+        """
+        best = max(self.proofs, key=self._worth, default=None)
+        return best if best is not None and self._worth(best) >= WORTH else None
+
+    def _worth(self, proof: Proof) -> float:
+        return self.restored(proof) - DEARER * proof.share
 
     def restored(self, proof: Proof) -> float:
         """Share of the error that goes."""

@@ -25,7 +25,7 @@ def float_layers(names: Iterable[str], patterns: Iterable[str] = ()) -> str:
 
 
 def costly_layers(evidence: Evidence) -> list[Finding]:
-    """The fewest layers whose leaving out restores the outputs, as the proofs found them."""
+    """The layers whose leaving out restores the outputs for what they cost, as the proofs found them."""
     culprits = evidence.effects.culprits
     if culprits is None:
         return []
