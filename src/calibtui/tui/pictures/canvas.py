@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
@@ -31,12 +32,9 @@ class Canvas:
 
     def inked(self, inks: Mapping[str, tuple[int, int, int]]) -> bytes:
         """The pixels with the lines of the boxes in their colours, by source."""
-        if not any(self.ink):
-            return self.rgb
         out = bytearray(self.rgb)
-        for pixel, value in enumerate(self.ink):
-            if value:
-                out[3 * pixel : 3 * pixel + 3] = bytes(inks[SOURCES[value - 1]])
+        for line in re.finditer(rb"[^\0]", self.ink):
+            out[3 * line.start() : 3 * line.start() + 3] = bytes(inks[SOURCES[line[0][0] - 1]])
         return bytes(out)
 
 

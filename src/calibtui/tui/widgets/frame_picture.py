@@ -31,6 +31,9 @@ INKS = {"truth": "good", "float": "accent", "int8": "warn"}
 KEPT = 24
 """Pictures kept, so that going back and forth asks nobody."""
 
+MOST_CELLS = (160, 80)
+"""Columns and lines of a picture of half blocks: more would take long to draw, and half a megabyte to send."""
+
 _numbers = count(0xCA1B01)
 
 
@@ -103,7 +106,7 @@ class FrameView(Widget):
         """Width and height of the widget in pixels of a picture."""
         width, height = self.content_size
         if self._method == "half-block":
-            return width, 2 * height
+            return min(width, MOST_CELLS[0]), 2 * min(height, MOST_CELLS[1])
         across, down = direct.cell_pixels()
         most = kitty.MOST_CELLS if self._method == "kitty" else width
         return min(width, most) * across, min(height, most) * down
