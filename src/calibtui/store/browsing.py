@@ -10,7 +10,6 @@ from typing import Any
 import pyarrow as pa
 
 from calibtui.core.scores import Score
-from calibtui.store.frames import Role
 from calibtui.store.table import Table
 
 
@@ -135,18 +134,19 @@ class BrowsingTable(Table):
         sql = "SELECT DISTINCT digest FROM similar_hits WHERE prompt_digest = ? AND model = ? AND parameters_digest = ?"
         return [digest for (digest,) in self._rows(sql, [prompt_digest, model, parameters_digest])]
 
-    def facts(self, digest: str, role: Role | None = None) -> FrameFacts | None:
-        """The first file of that digest that is there; the pool's before an evaluation frame's."""
+    def facts(self, digest: str, uri: str | None = None) -> FrameFacts | None:
+        """The first file of that digest that is there, the pool's before an evaluation frame's; at once for the pool's
+        file `uri`."""
+        where, values = ("role = 'pool' AND uri = ?", [uri]) if uri is not None else ("digest = ?", [digest])
         rows = self._rows(
             "SELECT role, uri, digest, size_bytes, mtime_ns, width, height, format, columns, coalesce(reason, '') "
-            "FROM frames WHERE digest = ? AND (role = ? OR ? IS NULL) "
-            "ORDER BY NOT present, reason IS NOT NULL, role DESC, uri LIMIT 1",
-            [digest, role, role],
+            f"FROM frames WHERE {where} ORDER BY NOT present, reason IS NOT NULL, role DESC, uri LIMIT 1",
+            values,
         )
         if not rows:
             return None
-        role_, uri, digest, size, mtime, width, height, format, columns, reason = rows[0]
-        return FrameFacts(role_, uri, digest, size, mtime, width, height, format, json.loads(columns), reason)
+        role, found, digest, size, mtime, width, height, format, columns, reason = rows[0]
+        return FrameFacts(role, found, digest, size, mtime, width, height, format, json.loads(columns), reason)
 
     def history(self, digest: str) -> list[tuple[Score, str]]:
         """Every stored verdict on the frame with the digest of its payload, the newest first; `cached` None."""

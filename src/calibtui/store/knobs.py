@@ -34,15 +34,18 @@ class SetRow:
 
 
 class KnobTable(Table):
-    """`version` grows with every change."""
+    """Asked several times a second, so what is known is kept: this process alone writes."""
 
     def __init__(self, connection: Connection) -> None:
         super().__init__(connection)
-        self.version = 0
+        self._known: dict[str, str] | None = None
 
     def all(self) -> dict[str, str]:
         """JSON text by key such as "selection.size"."""
-        return {row.key: row.value for row in self.rows()}
+        known = self._known
+        if known is None:
+            known = self._known = {row.key: row.value for row in self.rows()}
+        return dict(known)
 
     def rows(self) -> list[KnobRow]:
         return [KnobRow(*row) for row in self._rows('SELECT key, value, "by", "at" FROM knobs ORDER BY key')]
@@ -53,7 +56,7 @@ class KnobTable(Table):
             self._rows("DELETE FROM knobs WHERE key = ?", [key])
         else:
             self._rows("INSERT OR REPLACE INTO knobs VALUES (?, ?, ?, ?)", [key, value, by, at])
-        self.version += 1
+        self._known = None
 
 
 class SetNameTable(Table):

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from calibtui.core.errors import CalibtuiError
 from calibtui.core.progress import StopFlag, silent
 from calibtui.detector.detector import Detector
-from calibtui.engine.queries.pool_rows import PoolRows
+from calibtui.engine.queries.pool_rows import PoolRows, whole_column
 from calibtui.engine.queries.registry import QueryContext
 from calibtui.engine.queries.remembering import remembered
 from calibtui.pipeline.cascade import judged_pool, scoring_stages
@@ -153,8 +153,7 @@ class Answers:
     def add(self, answers: pa.Table) -> None:
         """Takes rows of BrowsingTable.answers in."""
         identity = self._identity
-        digests = answers["digest"].combine_chunks()
-        digests = digests if isinstance(digests, pa.Array) else pa.array(digests.to_pylist(), pa.string())
+        digests = whole_column(answers["digest"])
         places = self._rows.places(digests)
         passes = answers["pass"].to_numpy()
         ours = pc.equal(
@@ -165,17 +164,18 @@ class Answers:
         self._values[number - 1, at] = answers["difficulty"].to_numpy()[keep]
         kept = answers.filter(pa.array(keep))
         self._models |= set(pc.unique(kept["answered_model"]).to_pylist())
-        runs = [self._runs.setdefault(run, len(self._runs)) for run in kept["run"].to_pylist()]
-        self._run[at] = runs
+        coded = pc.dictionary_encode(kept["run"]).combine_chunks()
+        if len(at):
+            numbers = [self._runs.setdefault(run, len(self._runs)) for run in coded.dictionary.to_pylist()]
+            self._run[at] = np.array(numbers, np.int32)[coded.indices.to_numpy()]
         self._take_reasons(kept, at, number == 1)
 
     def _take_reasons(self, kept: pa.Table, at: NDArray[np.int64], first: NDArray[np.bool_]) -> None:
-        said = kept["reasons"].filter(pa.array(first)).combine_chunks()
-        chunks = [said] if isinstance(said, pa.Array) else said.chunks
+        said = whole_column(kept["reasons"].filter(pa.array(first)))
         count = int(first.sum())
         self._reason_row[at[first]] = np.arange(self._reason_count, self._reason_count + count)
         self._reason_count += count
-        self._reasons += chunks
+        self._reasons.append(said)
 
     def judged(self, context: QueryContext, hits: bool) -> Judged:
         """The columns as they stand; `hits`: also what was taken over from similar frames."""

@@ -8,6 +8,7 @@ from pathlib import Path
 from PIL import Image
 
 from calibtui.core.errors import ConfigurationError
+from calibtui.engine.queries.pool_rows import pool_rows
 from calibtui.engine.queries.registry import QueryContext, answers
 from calibtui.engine.queries.remembering import remembered
 from calibtui.engine.wire.frames import FramePicture, Picture
@@ -31,7 +32,10 @@ def picture(context: QueryContext, query: FramePicture) -> Picture:
 
 def frame_facts(context: QueryContext, digest: str) -> FrameFacts:
     """Raises ConfigurationError."""
-    facts = context.store.browsing.facts(digest) if digest else None
+    rows, _ = pool_rows(context)
+    place = rows.place(digest) if digest else None
+    uri = None if place is None else rows.uri(place)
+    facts = context.store.browsing.facts(digest, uri) if digest else None
     if facts is None:
         raise ConfigurationError(
             f"No frame has the digest {digest[:64]!r}.", "The pool was indexed again meanwhile: look at its list anew."

@@ -121,7 +121,7 @@ def pool_rows(context: QueryContext) -> tuple[PoolRows, int]:
 
 def _read(context: QueryContext, extent: Extent) -> PoolRows:
     table = context.store.browsing.pool().combine_chunks()
-    column = {name: _whole(table[name]) for name in table.column_names}
+    column = {name: whole_column(table[name]) for name in table.column_names}
     return PoolRows(
         extent=extent,
         usable=column["reason"].null_count,
@@ -134,7 +134,8 @@ def _read(context: QueryContext, extent: Extent) -> PoolRows:
     )
 
 
-def _whole(column: pa.ChunkedArray) -> pa.Array:
+def whole_column(column: pa.ChunkedArray) -> pa.Array:
+    """In one piece."""
     if column.num_chunks == 1:
         return column.chunk(0)
     return pa.concat_arrays(column.chunks) if column.num_chunks else pa.array([], column.type)
