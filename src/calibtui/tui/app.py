@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -48,6 +49,10 @@ class Workbench(App[None]):
     TITLE = "calibtui"
     DEFAULT_MODE = "overview"
     ENABLE_COMMAND_PALETTE = True
+    CSS = """
+    ModalScreen, CommandPalette { background: transparent; }
+    CommandPalette SearchIcon { display: none; }
+    """
     COMMANDS: ClassVar = {_commands}
     HELP: ClassVar[str] = ""
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -66,7 +71,8 @@ class Workbench(App[None]):
     ]  # fmt: skip
 
     def __init__(self, connect: Connect, *, workspace: str, themes: Path, config: Path) -> None:
-        super().__init__()
+        # Told beforehand, Textual takes all colours away instead of turning them into greys.
+        super().__init__(ansi_color=True if "NO_COLOR" in os.environ else None)
         self.workspace = workspace
         self.config = config
         self.snapshot: Snapshot | None = None

@@ -144,5 +144,7 @@ def _variables(colors: dict[str, str], text: str, accent: str, faint: str, curso
         "scrollbar-background-active": background,
         "scrollbar-corner-color": background,
         "panel-lighten-1": colors["surface"],
+        "ansi-background": background,
+        "ansi-foreground": text,
         "surface-lighten-1": panel,
     }
