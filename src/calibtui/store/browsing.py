@@ -88,11 +88,17 @@ class BrowsingTable(Table):
     def pool(self) -> pa.Table:
         """Every present file of the pool: uri, digest, size_bytes, mtime_ns, width, height, reason (null where it is
         usable), the usable ones by uri first, one a digest, then the others by uri."""
+        which = "WHERE role = 'pool' AND present"
+        counted = f"SELECT count(*) <> count(DISTINCT digest) FROM frames {which} AND reason IS NULL"
+        # The window costs as much as everything else together, and most pools have no copies.
+        first = (
+            "QUALIFY reason IS NOT NULL OR row_number() OVER (PARTITION BY reason IS NULL, digest ORDER BY uri) = 1"
+            if self._rows(counted)[0][0]
+            else ""
+        )
         return self._arrow(
-            "SELECT uri, digest, size_bytes, mtime_ns, width, height, reason FROM frames "
-            "WHERE role = 'pool' AND present "
-            "QUALIFY reason IS NOT NULL OR row_number() OVER (PARTITION BY reason IS NULL, digest ORDER BY uri) = 1 "
-            "ORDER BY reason IS NOT NULL, uri"
+            "SELECT uri, digest, size_bytes, mtime_ns, width, height, reason "
+            f"FROM frames {which} {first} ORDER BY reason IS NOT NULL, uri"
         )
 
     def column(self, name: str) -> pa.Table:
