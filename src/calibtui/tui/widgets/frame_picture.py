@@ -6,9 +6,7 @@ from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from functools import partial
 from itertools import count
-from typing import ClassVar
 
-from rich.color import Color
 from rich.style import Style
 from textual.filter import LineFilter
 from textual.strip import Strip
@@ -17,7 +15,6 @@ from textual.worker import Worker
 
 from calibtui.core.errors import CalibtuiError
 from calibtui.engine.wire.frames import Box, FramePicture, Picture
-from calibtui.tui import palette
 from calibtui.tui.pictures import direct, kitty
 from calibtui.tui.pictures.canvas import SOURCES, WHOLE, Canvas, Region, canvas, draw_box
 from calibtui.tui.pictures.depth import depth_of
@@ -26,7 +23,10 @@ from calibtui.tui.widgets.pool_reader import Asks
 from calibtui.tui.widgets.pool_row import note_strip
 
 INKS = {"truth": "good", "float": "accent", "int8": "warn"}
-"""The role of each source's colour."""
+"""The role of each source's colour, as legends show it."""
+
+LINES = {"truth": (64, 252, 96), "float": (48, 176, 252), "int8": (252, 148, 32)}
+"""The colour of each source's boxes: the hue of its role, and bright on any picture in any theme."""
 
 KEPT = 24
 """Pictures kept, so that going back and forth asks nobody."""
@@ -40,8 +40,7 @@ _numbers = count(0xCA1B01)
 class FrameView(Widget):
     """Shows a part of a frame, as large as it gets. `method`: "half-block", "kitty" or "sixel"."""
 
-    COMPONENT_CLASSES: ClassVar[set[str]] = set(palette.CLASSES)
-    DEFAULT_CSS = "FrameView { height: 1fr; width: 1fr;" + palette.CSS + "}"
+    DEFAULT_CSS = "FrameView { height: 1fr; width: 1fr; color: $muted; }"
     ALLOW_SELECT = False
 
     def __init__(self, engine: Asks, method: str = "half-block") -> None:
@@ -145,7 +144,7 @@ class FrameView(Widget):
     def _as_blocks(self, drawn: Canvas) -> None:
         depth = depth_of(self.app.console.color_system, self.app.no_color)
         ground = Style(bgcolor=self.rich_style.bgcolor)
-        strips = half_block_strips(drawn, self._inks(), depth)
+        strips = half_block_strips(drawn, LINES, depth)
         self._strips = [strip.apply_style(ground) if depth == "none" else _grounded(strip, ground) for strip in strips]
 
     def _as_kitty(self, drawn: Canvas) -> None:
@@ -153,7 +152,7 @@ class FrameView(Widget):
         columns, rows = max(1, drawn.width // across), max(1, drawn.height // down)
         self._forget_kitty()
         self._number = next(_numbers) & 0xFFFFFF
-        rgb, tmux = drawn.inked(self._inks()), direct.under_tmux()
+        rgb, tmux = drawn.inked(LINES), direct.under_tmux()
         direct.write(self.app, kitty.transmission(self._number, rgb, drawn.width, drawn.height, columns, rows, tmux))
         self._strips = kitty.placeholder_strips(self._number, columns, rows)
 
@@ -163,7 +162,7 @@ class FrameView(Widget):
         from calibtui.tui.pictures.sixel import sixels
 
         across, down = direct.cell_pixels()
-        pixels = np.frombuffer(drawn.inked(self._inks()), np.uint8).reshape(drawn.height, drawn.width, 3)
+        pixels = np.frombuffer(drawn.inked(LINES), np.uint8).reshape(drawn.height, drawn.width, 3)
         self._sixels = sixels(pixels[: drawn.height // down * down])
         self._strips = [Strip.blank(-(-drawn.width // across), self.rich_style)] * (drawn.height // down)
 
@@ -171,14 +170,6 @@ class FrameView(Widget):
         if self._number:
             direct.write(self.app, kitty.removal(self._number, direct.under_tmux()))
             self._number = 0
-
-    def _inks(self) -> dict[str, tuple[int, int, int]]:
-        inks: dict[str, tuple[int, int, int]] = {}
-        for source, role in INKS.items():
-            color = self.get_component_rich_style(f"line--{role}").color or Color.parse("white")
-            red, green, blue = color.get_truecolor()
-            inks[source] = red, green, blue
-        return inks
 
     def get_line_filters(self) -> Sequence[LineFilter]:
         """None: a picture's colours are those it is to have, and going through each of them again takes long."""
