@@ -42,9 +42,11 @@ def outdated_stages(runs: Sequence[Made], manifest: str | None, stages: Mapping[
     """Stages that are done, but of something that is no longer the newest. `manifest`: the newest set's."""
     outdated = set()
     chosen = stages.get("select")
-    asked_at = max((made.ended_at for made in runs if made.calls), default=0.0)
-    if chosen is not None and chosen.ended_at is not None and asked_at > chosen.ended_at:
-        outdated.add("select")
+    if chosen is not None and chosen.ended_at is not None:
+        # Within one run, selecting comes after scoring.
+        asked_at = max((made.ended_at for made in runs if made.calls and made.run != chosen.run), default=0.0)
+        if asked_at > chosen.ended_at:
+            outdated.add("select")
     made_of, evaluated, model, set_then = "", "", "", ""
     for made in runs:
         set_then = made.manifest or set_then
