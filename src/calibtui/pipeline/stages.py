@@ -37,7 +37,7 @@ class StageRunner:
         self._manifest: dict[str, Any] | None = None
         self._int8: Int8Model | None = None
         self._evaluation: EvaluationSet | None = None
-        self._halves: Split | None = None
+        self._parts: Split | None = None
         self._divided = False
 
     def check_ready(self, stages: Sequence[str]) -> None:
@@ -113,19 +113,19 @@ class StageRunner:
         return limit
 
     def _split(self) -> Split | None:
-        """The halves of the evaluation set, None where nothing is searched for."""
+        """The two parts of the evaluation set, None where nothing is searched for."""
         settings = self._context.settings
         if settings.quantization.max_map_drop is None or settings.evaluation is None:
             return None
         if not self._divided:
-            self._halves = split_evaluation(self._evaluation_set(), settings.evaluation.seed)
+            self._parts = split_evaluation(self._evaluation_set(), settings.evaluation.seed)
             self._divided = True
-        if self._halves is None:
+        if self._parts is None:
             self._context.note(
-                "Too few evaluation frames show objects to search on one half and report on the other: the settings "
+                "Too few evaluation frames show objects to search on some and report on others: the settings "
                 "are taken as they are."
             )
-        return self._halves
+        return self._parts
 
     def _indexed(self) -> None:
         if self.summary.pool is None:

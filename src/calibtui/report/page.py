@@ -14,6 +14,7 @@ from calibtui.report.markup import Markup, el
 from calibtui.report.palette import DARK, LIGHT, variables
 from calibtui.report.provenance_section import limits_section, provenance_section
 from calibtui.report.score_section import score_section
+from calibtui.report.search_section import search_section
 
 __all__ = ["LostFrame", "ReportData", "SetFrame", "document", "render_page", "write_page"]
 
@@ -29,6 +30,7 @@ def render_page(data: ReportData) -> str:
         "main",
         headline(data),
         accuracy_sections(data),
+        search_section(data),
         losers_section(data),
         score_section(data),
         set_section(data),

@@ -77,6 +77,11 @@ def _quantization(quantization: QuantizationSummary) -> list[RenderableType]:
     recipe = f"{plain(quantization.calibrator, 40)} over {counted(quantization.frames, 'frame')}"
     kept = counted(len(quantization.float_layers), "layer") if quantization.float_layers else "no layer"
     took = f"{duration(quantization.seconds)}, {duration(quantization.inference_seconds)} of it inference"
+    share = quantization.int8_multiply_adds
+    if share is not None:
+        kept += f", {100 * share:.1f} % of the multiply-adds in INT8"
+    if quantization.search is not None:
+        recipe = f"{plain(quantization.search.recipe, 200)}, over {counted(quantization.frames, 'frame')}"
     return [
         _done("quantization", f"INT8 for {plain(quantization.target, 40)}, {recipe}"),
         _more(f"{kept} left in float, {took}, peak {quantization.peak_rss_mib:,} MiB"),

@@ -30,6 +30,7 @@ from calibtui.report.figures import (
 )
 from calibtui.report.judges import judge_in_words, note_on_scores
 from calibtui.report.plain_text import plain
+from calibtui.report.search_section import search_table
 from calibtui.report.stages import stage_lines
 from calibtui.report.verdict import State, verdict_of
 
@@ -64,8 +65,14 @@ def comparison_table(summary: RunSummary) -> RenderableType:
         Text(),
         _files_and_speed(evaluation),
         Text(),
+        *_search(summary),
         _closing_lines(summary, evaluation),
     )
+
+
+def _search(summary: RunSummary) -> tuple[RenderableType, ...]:
+    table = search_table(summary)
+    return (table, Text()) if table is not None else ()
 
 
 def _headline(evaluation: EvaluationSummary) -> Text:

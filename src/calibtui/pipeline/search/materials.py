@@ -72,6 +72,7 @@ class Materials:
         self.folder = context.state / "search"
         self._context, self._detector, self._manifest = context, detector, manifest
         self._statistics, self._frames = statistics, frames
+        self._ranges: dict[Recipe, dict[str, Range]] = {}
         model = prepared.load()
         self.multiply_adds = multiply_adds(model)
         self._feeds = [detector.feed(tensor) for tensor in _tensors(detector, [f.path for f in _spread(frames)])]
@@ -101,6 +102,12 @@ class Materials:
 
     def ranges_of(self, recipe: Recipe) -> dict[str, Range]:
         """(low, high) of every tensor that is rounded."""
+        form = replace(recipe, bias_corrected=False, float_nodes=())
+        if form not in self._ranges:
+            self._ranges[form] = self._found_ranges(form)
+        return self._ranges[form]
+
+    def _found_ranges(self, recipe: Recipe) -> dict[str, Range]:
         found = self._read(self._statistics, recipe, self._plain)
         if recipe.equalized and self._equalized is not None and self._equalized_statistics is not None:
             found |= self._read(self._equalized_statistics, recipe, self._equalized)
@@ -122,8 +129,10 @@ class Materials:
         return self._error(recipe, nodes, self.answers)
 
     def error_of_nodes(self, recipe: Recipe, nodes: Collection[str]) -> float:
-        """What INT8 in these nodes alone costs, on a few frames."""
-        return self._error(recipe, set(nodes) - self.in_float(()), self.few_answers)
+        """What INT8 in these nodes alone costs, on a few frames; biases as they are, which a single node's error hardly
+        depends on."""
+        plain = replace(recipe, bias_corrected=False)
+        return self._error(plain, set(nodes) - self.in_float(()), self.few_answers)
 
     def build(self, recipe: Recipe, target: Path) -> QuantizedModel:
         """Writes the INT8 model of a recipe. Raises ModelError, WorkspaceUnwritableError."""

@@ -1,4 +1,8 @@
-"""The evaluation frames in two halves: one that a search may look at, one that its result is reported on."""
+"""The evaluation frames in two parts: a third that a search may look at, the rest for the figure that is reported.
+
+The output error on frames without annotation does most of a search's deciding, so that its part can be the smaller one:
+the larger the other, the less of the reported drop is chance.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +19,9 @@ from calibtui.pipeline.context import Context
 from calibtui.pipeline.evaluation_set import EvaluationFrame, EvaluationSet, part_of
 
 FEWEST = 8
-"""Frames with objects that each half must have; fewer say nothing of a drop."""
+"""Frames with objects that each part must have; fewer say nothing of a drop."""
+REPORTED = 2
+"""Frames that are reported on for one that is searched on."""
 SCENES = 8
 """Directories from which on each counts as a scene of its own, whose frames stay together."""
 
@@ -31,19 +37,19 @@ class Split:
 
 
 def split_evaluation(evaluation: EvaluationSet, seed: int) -> Split | None:
-    """The halves of `evaluation`: alike in classes and crowdedness, the same for the same seed. None where one of them
+    """Two parts of `evaluation`, alike in classes and crowdedness, the same for the same seed. None where one of them
     would be too small to measure anything on.
 
     Frames of one directory stay together where there are several directories, and equal frames always do.
     """
     searched: list[int] = []
     reported: list[int] = []
-    for pair in _pairs(evaluation, seed):
-        larger, smaller = sorted((searched, reported), key=len, reverse=True)
-        first, *second = sorted(pair, key=lambda unit: _chance(seed, "side", *_names(evaluation, unit)))
-        smaller.extend(first)
-        for unit in second:
-            larger.extend(unit)
+    for alike in _threes(evaluation, seed):
+        first, *others = sorted(alike, key=lambda unit: _chance(seed, "side", *_names(evaluation, unit)))
+        short = REPORTED * len(searched) <= len(reported)
+        (searched if short else reported).extend(first)
+        for unit in others:
+            reported.extend(unit)
     if min(_with_objects(evaluation, side) for side in (searched, reported)) < FEWEST:
         return None
     search, report = part_of(evaluation, sorted(searched)), part_of(evaluation, sorted(reported))
@@ -59,8 +65,9 @@ def keep_split(context: Context, split: Split) -> Path:
     return path
 
 
-def _pairs(evaluation: EvaluationSet, seed: int) -> list[list[list[int]]]:
-    """Units of frames, two by two of those most alike: by their rarest class, then by how many objects they show."""
+def _threes(evaluation: EvaluationSet, seed: int) -> list[list[list[int]]]:
+    """Units of frames, three by three of those most alike: by their rarest class, then by how many objects they
+    show."""
     units = _units(evaluation.frames)
     seen = Counter(int(label) for frame in evaluation.frames for label in frame.truth.classes)
 
@@ -70,7 +77,8 @@ def _pairs(evaluation: EvaluationSet, seed: int) -> list[list[list[int]]]:
         return rarest, len(labels), _chance(seed, "order", *_names(evaluation, unit))
 
     ordered = sorted(units, key=alike)
-    return [ordered[place : place + 2] for place in range(0, len(ordered), 2)]
+    size = 1 + REPORTED
+    return [ordered[place : place + size] for place in range(0, len(ordered), size)]
 
 
 def _units(frames: Sequence[EvaluationFrame]) -> list[list[int]]:
