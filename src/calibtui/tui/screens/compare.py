@@ -49,6 +49,7 @@ touches zero (┃), no difference was measured.
     CompareScreen #compare-panes { layout: grid; grid-size: 2 2; grid-columns: 3fr 2fr; grid-rows: 3fr 2fr; }
     CompareScreen #compare-panes.-one { layout: vertical; }
     CompareScreen #pane-figures { row-span: 2; }
+    CompareScreen VerticalScroll { scrollbar-size-vertical: 1; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("c", "choose", "choose runs", id="compare.choose", tooltip="Which runs stand side by side"),

@@ -54,7 +54,7 @@ The job runs in the engine: you can leave, and come back to it.
     QuantizeScreen #quantize-start { height: 1; padding: 0 2; margin: 0 0 1 0; }
     QuantizeScreen.-short #quantize-start { margin: 0; }
     QuantizeScreen #quantize-start Button { margin: 0 2 0 0; min-width: 8; }
-    QuantizeScreen #quantize-panes { layout: grid; grid-size: 2 2; grid-columns: 52 1fr; grid-rows: 2fr 3fr; }
+    QuantizeScreen #quantize-panes { layout: grid; grid-size: 2 2; grid-columns: 52 1fr; grid-rows: 3fr 2fr; }
     QuantizeScreen.-vast #quantize-panes { grid-size: 3 2; grid-columns: 60 1fr 1fr; }
     QuantizeScreen #quantize-panes.-one { layout: vertical; }
     QuantizeScreen #pane-options { row-span: 2; }

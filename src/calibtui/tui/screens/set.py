@@ -13,7 +13,7 @@ from textual.containers import VerticalScroll
 
 from calibtui.engine.wire.curation import Mark, Undo
 from calibtui.engine.wire.frames import Frame
-from calibtui.engine.wire.sets import Draft, Knobs, Lock, LockedSet, Sets, SetView, Turn
+from calibtui.engine.wire.sets import Draft, Knobs, Lock, LockedSet, SetFrame, Sets, SetView, Turn
 from calibtui.engine.wire.snapshot import Snapshot
 from calibtui.tui.screens.workbench_screen import WorkbenchScreen
 from calibtui.tui.throttle import Debounce, Throttle
@@ -21,6 +21,7 @@ from calibtui.tui.widgets.knob_list import KnobList
 from calibtui.tui.widgets.knob_values import shown
 from calibtui.tui.widgets.panes import Pane, Panes
 from calibtui.tui.widgets.row_list import RowList
+from calibtui.tui.widgets.sentences import Sentences
 from calibtui.tui.widgets.set_balance import SetBalance
 from calibtui.tui.widgets.set_coverage import SetCoverage
 from calibtui.tui.widgets.set_frames import SetFrames
@@ -55,6 +56,7 @@ and the knobs until you **lock** it under a name.
     SetScreen #set-panes.-one { layout: vertical; }
     SetScreen #pane-knobs { row-span: 2; }
     SetScreen #pane-frames { row-span: 2; }
+    SetScreen #set-why { max-height: 3; margin-top: 1; }
     SetScreen VerticalScroll { scrollbar-size-vertical: 1; }
     SetScreen.-short SetHeadline { margin: 0; max-height: 2; }
     """
@@ -88,7 +90,7 @@ and the knobs until you **lock** it under a name.
         yield Panes(
             Pane("Knobs", KnobList(id="set-knobs"), id="pane-knobs"),
             Pane("Balance", VerticalScroll(SetBalance(id="set-balance")), id="pane-balance"),
-            Pane("Frames", SetFrames(id="set-frames"), id="pane-frames"),
+            Pane("Frames", SetFrames(id="set-frames"), Sentences(id="set-why"), id="pane-frames"),
             Pane("Coverage", VerticalScroll(SetCoverage(id="set-coverage")), id="pane-coverage"),
             side_by_side=120,
             height_needed=24,
@@ -243,6 +245,11 @@ and the knobs until you **lock** it under a name.
         done = await self.do(command)
         if done is not None:
             self.workbench.tell(done.said, "\n".join(done.files[:4]))
+
+    @on(RowList.Highlighted, "#set-frames")
+    def _explain_frame(self, event: RowList.Highlighted) -> None:
+        frame: SetFrame | None = event.rows.current
+        self.query_one("#set-why", Sentences).say([(f"{frame.uri}: {frame.why}", "muted")] if frame else [])
 
     @on(RowList.Chosen, "#set-frames")
     def _open_frame(self, event: RowList.Chosen) -> None:

@@ -98,7 +98,7 @@ def _bar(reference: float | None, value: float | None, width: int, run: Comparis
 def column_title(run: Comparison, width: int) -> str:
     """The set's name where there is room, else when it was."""
     when = moment(run.at)
-    for title in (f"{run.set_name} {when[5:]}", when[5:], when[11:]):
+    for title in (f"{run.set_name} {when[5:]}", f"{run.set_name} {when[11:]}", when[5:], when[11:]):
         if len(title) <= width:
             return title
     return when[11:]

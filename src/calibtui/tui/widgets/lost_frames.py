@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import ClassVar
 
 from rich.cells import cell_len
+from textual.binding import Binding, BindingType
 
 from calibtui.engine.wire.models import LostFrame
 from calibtui.tui.text import cut, cut_path, padded
@@ -18,6 +20,10 @@ The evaluation frames that lost most, worst first: of its annotated objects, how
 
 **enter** shows the frame with both models' boxes side by side; there, ↑ ↓ go on to the next one.
 """
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "choose", "look", id="lost.look", tooltip="The frame with both models' boxes")
+    ]
 
     def __init__(self, id: str | None = None) -> None:
         super().__init__(self._row, _heading, empty="…", id=id)

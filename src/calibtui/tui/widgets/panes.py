@@ -71,7 +71,7 @@ class Panes(Container):
     the style sheet's business."""
 
     DEFAULT_CSS = """
-    Panes { height: 1fr; width: 1fr; layout: horizontal; grid-gutter: 0 2; }
+    Panes { height: 1fr; width: 1fr; layout: horizontal; grid-gutter: 1 2; }
     Panes > PaneTabs { display: none; }
     Panes.-one { layout: vertical; }
     Panes.-one > PaneTabs { display: block; }

@@ -10,7 +10,7 @@ from rich.segment import Segment
 from rich.style import Style
 from textual import events
 from textual.binding import Binding, BindingType
-from textual.geometry import Size
+from textual.geometry import Region, Size
 from textual.message import Message
 from textual.reactive import reactive
 from textual.scroll_view import ScrollView
@@ -52,7 +52,7 @@ class RowList(ScrollView, Generic[Row], can_focus=True):
         Binding("enter", "choose", "open", show=False, id="list.open", tooltip="Open the row under the cursor"),
     ]
 
-    cursor: reactive[int] = reactive(0)
+    cursor: reactive[int] = reactive(0, repaint=False)
 
     @dataclass
     class Highlighted(Message):
@@ -151,9 +151,13 @@ class RowList(ScrollView, Generic[Row], can_focus=True):
         look = self.get_component_rich_style(name)
         return Style(bgcolor=look.bgcolor, bold=self.has_focus or None, reverse=look.reverse or None)
 
-    def watch_cursor(self, cursor: int) -> None:
+    def watch_cursor(self, before: int, cursor: int) -> None:
+        top = int(self.scroll_offset.y)
         self._scroll_to_cursor()
-        self.refresh()
+        if int(self.scroll_offset.y) == top:
+            self.refresh(*(Region(0, self._headings + row - top, self.size.width, 1) for row in (before, cursor)))
+        else:
+            self.refresh()
         if self.rows:
             self.post_message(self.Highlighted(self, cursor))
 

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
+from textual.binding import Binding, BindingType
+
 from calibtui.engine.wire.sets import SetFrame, SetView
 from calibtui.tui.text import cut, cut_path, padded
 from calibtui.tui.widgets.lines import Line
@@ -23,6 +27,10 @@ The frames of the set, each with its difficulty and why it is in.
 - **p** pins it: it stays in every set · **x** excludes it: it is in none
 - **space** takes it out of the draft, or back in · **u** takes the last mark back
 """
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "choose", "look", id="set.look", tooltip="The frame in full")
+    ]
 
     def __init__(self, id: str | None = None) -> None:
         super().__init__(_line, _heading, empty="…", id=id)
