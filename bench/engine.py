@@ -44,7 +44,8 @@ async def _measured(place: Place, rounds: int) -> dict[str, Any]:
     engine = SocketEngine(place.socket, terminal="bench")
     temperatures = itertools.count(1)
     await _scored(engine, next(temperatures))
-    await _done(engine, Start(stages=("select",), overrides=("selection.size=500",), confirmed=True))
+    chosen = ("selection.size=500", "selection.strategy=random")
+    await _done(engine, Start(stages=("select",), overrides=chosen, confirmed=True))
     idle = await _latencies(engine, asyncio.create_task(asyncio.sleep(3.0)))
     busy = await _latencies(engine, asyncio.create_task(_quantized(engine, rounds)))
     alone, watched = [], []
