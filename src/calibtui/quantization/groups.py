@@ -40,6 +40,7 @@ def _named(graph: Graph) -> Iterator[tuple[onnx.NodeProto, str]]:
     fed = _behind(graph, WEIGHTED)
     strides = {node.name: _stride(graph, node) for node in weighted}
     last = {name for names in reached.values() for name in names}
+    order = [node.name for node in weighted if node.name in last]
     for node in weighted:
         where = f", stride {strides[node.name]}" if strides[node.name] else ""
         own = reached.get(node.name, frozenset({node.name}))
@@ -51,7 +52,7 @@ def _named(graph: Graph) -> Iterator[tuple[onnx.NodeProto, str]]:
         elif node.name not in fed and node.name not in last:
             yield node, "stem"
         elif node.name in last or (one_scale and own < last):
-            yield node, f"head{where}, branch {_number(own, last)}"
+            yield node, f"head{where}, branch {_number(own, order)}"
         else:
             yield node, f"{'neck' if node.name in behind_upsampling else 'backbone'}{where}"
 
@@ -103,7 +104,6 @@ def _squeezes(graph: Graph, node: onnx.NodeProto) -> bool:
     return node.op_type == "Conv" and len(shape) == 4 and shape[2:] == (1, 1)
 
 
-def _number(own: frozenset[str], last: set[str]) -> str:
-    """Branches by which of the last nodes they lead to, counted in a fixed order."""
-    order = sorted(last)
-    return "+".join(str(1 + order.index(name)) for name in sorted(own))
+def _number(own: frozenset[str], order: list[str]) -> str:
+    """Branches by which of the last nodes they lead to, counted in the order of the graph."""
+    return "+".join(str(1 + place) for place, name in enumerate(order) if name in own)
