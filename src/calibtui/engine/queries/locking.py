@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 
 import numpy as np
@@ -29,7 +30,7 @@ def lock(context: QueryContext, command: Lock) -> Done:
         )
     if context.store.set_names.digest_of(name) is not None:
         raise ConfigurationError(f"A set is named {name} already.", "Sets don't change: choose another name.")
-    view = pool_view(context, fresh=True)
+    view = pool_view(context, worth_s=math.inf)
     chosen = select_set(pipeline_context(context), judged_by(context, view))
     summary = chosen.summary
     context.store.set_names.name(name, summary.digest, context.user, time.time())

@@ -105,7 +105,7 @@ class _Probe:
     def read(self, context: QueryContext) -> tuple[int, Extent]:
         """With the `data` of the snapshot that it is of."""
         newest = self._newest
-        if newest is not None and (newest[0] == context.data or time.monotonic() < self._not_before):
+        if newest is not None and (newest[0] >= context.data or time.monotonic() < self._not_before):
             return newest
         started = time.monotonic()
         self._newest = newest = (context.data, context.store.browsing.frames_extent())

@@ -25,7 +25,7 @@ from calibtui.store.browsing import Extent
 SHARE = 10
 """While scores pour in, reading them takes about one part in so many of a core,"""
 FREE_S = 0.1
-"""unless it takes no longer than this: then every reader gets the newest."""
+"""unless it takes no longer than this: then everyone gets the newest."""
 
 
 @dataclass(frozen=True)
@@ -46,36 +46,42 @@ class ScoreReader:
         self._of: object = None
         self._extents: tuple[Extent, ...] = ()
         self._answers: Answers | None = None
-        self._not_before = 0.0
+        self._cost_s = self._not_before = 0.0
 
-    def read(self, context: QueryContext, rows: PoolRows, *, fresh: bool) -> Reading:
+    def read(self, context: QueryContext, rows: PoolRows, worth_s: float) -> Reading:
+        """What the store has now, where bringing it up to date takes no longer than `worth_s`, else what was read a
+        moment ago."""
         settings = context.settings
-        of = (rows.extent, settings.scoring, settings.cache, settings.selection.size, settings.model)
+        # How far a cascade goes on depends on the size.
+        size = settings.selection.size if settings.scoring.stages else 0
+        of = (rows.extent, settings.scoring, settings.cache, size, settings.model)
         reading = self._reading
-        if reading is not None and self._of == of and not fresh:
-            if reading.data == context.data or time.monotonic() < self._not_before:
+        if reading is not None and self._of == of:
+            if reading.data == context.data:
                 return reading
-            if not self._lock.acquire(blocking=False):
+            if self._cost_s > worth_s and (time.monotonic() < self._not_before or self._lock.locked()):
                 return reading
-        else:
-            self._lock.acquire()
-        try:
+        with self._lock:
+            if self._reading is not None and self._of == of and self._reading.data >= context.data:
+                return self._reading
             return self._read(context, rows, of)
-        finally:
-            self._lock.release()
 
     def _read(self, context: QueryContext, rows: PoolRows, of: object) -> Reading:
         browsing = context.store.browsing
-        extents = (browsing.scores_extent(), browsing.hits_extent(), browsing.failures_extent())
         started = time.monotonic()
-        if self._reading is None or self._of != of or extents != self._extents:
-            if self._of != of:
-                self._answers = None
+        extents = (browsing.scores_extent(), browsing.hits_extent(), browsing.failures_extent())
+        if self._of != of:
+            self._answers = None
+        anew = self._reading is None or self._of != of
+        if self._reading is None or anew or extents != self._extents:
             judged = self._judged(context, rows, extents)
             number = self._reading.number + 1 if self._reading else 1
         else:
             judged, number = self._reading.judged, self._reading.number
-        self._not_before = time.monotonic() + SHARE * max(0.0, time.monotonic() - started - FREE_S)
+        took = time.monotonic() - started
+        # What took long the first time doesn't the next, where only what came since is read.
+        self._cost_s = 0.0 if anew and self._answers is not None else took
+        self._not_before = time.monotonic() + SHARE * self._cost_s
         self._extents, self._of = extents, of
         self._reading = Reading(judged, number, context.data)
         return self._reading
@@ -103,9 +109,10 @@ class ScoreReader:
         return _with_answers(context, Answers(rows, identity), identity, extent)
 
 
-def pool_scores(context: QueryContext, rows: PoolRows, *, fresh: bool = False) -> Reading:
-    """The judge's answers over the pool, at most a moment old; `fresh`: not even that."""
-    return place_for(context, "score reader", ScoreReader).read(context, rows, fresh=fresh)
+def pool_scores(context: QueryContext, rows: PoolRows, worth_s: float = FREE_S) -> Reading:
+    """The judge's answers over the pool: the newest, or where reading them takes longer than `worth_s`, at most a
+    moment old."""
+    return place_for(context, "score reader", ScoreReader).read(context, rows, worth_s)
 
 
 def _with_answers(context: QueryContext, answers: Answers, identity: Identity, extent: Extent) -> Answers:

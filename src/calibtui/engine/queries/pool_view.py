@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from calibtui.core.errors import ConfigurationError
 from calibtui.engine.queries.judged import Judged
 from calibtui.engine.queries.pool_rows import PoolRows, pool_rows
-from calibtui.engine.queries.pool_scores import pool_scores
+from calibtui.engine.queries.pool_scores import FREE_S, pool_scores
 from calibtui.engine.queries.pool_truth import Truth, pool_truth
 from calibtui.engine.queries.registry import QueryContext
 from calibtui.engine.queries.remembering import remembered
@@ -42,11 +42,11 @@ class PoolView:
         return np.flatnonzero(np.isin(self.marks, codes))
 
 
-def pool_view(context: QueryContext, *, whole_truth: bool = False, fresh: bool = False) -> PoolView:
-    """The pool as it stands; `whole_truth`: wait for annotations that are still being read; `fresh`: with every score
-    there is, however long that takes."""
+def pool_view(context: QueryContext, *, whole_truth: bool = False, worth_s: float = FREE_S) -> PoolView:
+    """The pool as it stands; `whole_truth`: wait for annotations that are still being read; `worth_s`: how long the
+    newest scores may take to read, else those of a moment ago do."""
     rows, data = pool_rows(context)
-    reading = pool_scores(context, rows, fresh=fresh)
+    reading = pool_scores(context, rows, worth_s)
     truth = pool_truth(context, rows, wait=whole_truth)
     selection = context.settings.selection
     hand = (rows.extent, context.store.marks.version, selection.pin, selection.exclude)

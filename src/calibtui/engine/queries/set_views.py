@@ -26,6 +26,8 @@ from calibtui.workspace.settings import SelectionSettings
 BINS = 20
 VIEWS_KEPT = 8
 MOST_SHARES = 200
+WORTH_S = 1.0
+"""A draft doesn't say what it is of, so it is of the newest scores wherever they can be had."""
 
 Places = NDArray[np.int64]
 
@@ -50,7 +52,7 @@ def draft_view(context: QueryContext, query: Draft) -> SetView:
     """Raises ConfigurationError for an override that is no knob of [selection] and for an unknown set to compare with,
     SettingsError."""
     settings = _tried(context, query.overrides)
-    view = pool_view(context, whole_truth=True)
+    view = pool_view(context, whole_truth=True, worth_s=WORTH_S)
     other = compared_set(context, query.compare)
     key = (draft_key(view, settings), view.annotations, other.row.digest if other else "", _evaluated(context))
 

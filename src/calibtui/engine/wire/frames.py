@@ -33,7 +33,8 @@ class FrameLine(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class FramePage(msgspec.Struct, frozen=True, kw_only=True):
-    """`matching` of `total` frames pass the filter; `rows` begin at `offset`. `data`: the snapshot's, at the time."""
+    """`matching` of `total` frames pass the filter; `rows` begin at `offset`. `data`: of the snapshot that the rows are
+    of. While scores pour in over a large pool it is older than the newest snapshot's: ask again a second later."""
 
     total: int
     matching: int
