@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import pwd
+import time
 from pathlib import Path
 
 import pytest
@@ -65,6 +66,26 @@ def test_what_it_asked_does_not_change_a_run_and_a_second_measurement_is_a_new_p
     again = calibtui("--batch", "--json", "--until", "select", root).json
     assert again["scoring"]["calls"] == 0
     assert again["selection"]["digest"] == first["selection"]["digest"]
+
+
+def test_a_measurement_that_was_killed_goes_on_where_it_was(make_workspace, calibtui, start, scripted_judge):
+    scripted_judge.says = lambda asked: _by_picture(asked.body)
+    root = make_workspace(pool=POOL, url=scripted_judge.url)
+    calibtui("score", root)
+    scripted_judge.takes_s, before = 0.3, scripted_judge.answers
+    process = start("stability", "--json", "--sample", 20, root)
+    while scripted_judge.answers < before + 9:
+        time.sleep(0.02)
+    process.kill()
+    process.communicate()
+    scripted_judge.takes_s = 0.0
+    kept = sum(number == 2 for _, number, _, _ in _stored(root))
+    assert 0 < kept < 20
+    measured = calibtui("stability", "--json", "--sample", 20, root).json
+    assert (measured["pass"], measured["calls"], measured["failed"]) == (2, 20 - kept, 0)
+    assert measured["agreement"]["frames"] == 20
+    assert any("broken off" in note for note in measured["notes"])
+    assert calibtui("stability", "--json", "--sample", 20, root).json["pass"] == 3
 
 
 def test_a_judge_that_turns_its_opinion_round_is_told_so_in_words(make_workspace, calibtui, scripted_judge):

@@ -2,7 +2,8 @@
 
 The second answers come past every cache of ours, as a pass beyond all that are stored: nothing is overwritten, and each
 call is charged and recorded like any other. An answer that a cache on the way had kept shows itself by the completion
-id of the first one, and is left out. A rerun asks again; it does not go on where an interrupted one stopped.
+id of the first one, and is left out. A rerun goes on with the pass that an interrupted one began, and asks a new one
+where that came to its end.
 """
 
 from __future__ import annotations
@@ -122,20 +123,21 @@ def _measured(context: Context, size: int, other: str | None) -> Stability:
     asked_for = set(sample.digests)
     after = _judge(context, second, [frame for frame in frames if frame.digest in asked_for])
     number, asked = _asked_again(context, after)
-    fresh = _believed(context, _difficulties(context, after, number))
+    fresh = _believed(context, after, number, _difficulties(context, after, number))
     return _compared(context, before, after, sample, stored, fresh, number, asked)
 
 
 def _asked_again(context: Context, judge: ConfiguredJudge) -> tuple[int, Asked]:
-    """The fresh pass, and what asking all of the judge's frames in it came to."""
+    """The fresh pass, and what asking those of the judge's frames came to that have no answer in it yet."""
     questions = judge.questions
-    name = questions.identity
-    newest = context.store.scores.newest_pass(name.prompt_digest, name.model, name.parameters_digest)
-    number = 1 + max(newest, context.settings.scoring.passes)
+    number, answered = _fresh_pass(context, judge)
+    if answered:
+        context.note(f"{len(answered)} of the answers are of an earlier measurement, which was broken off.")
     shards = RunShards(context.state / "shards" / context.run)
     again = [
         FrameToScore(frame.uri, context.path_of(frame.uri), frame.digest, number)
         for frame in sorted(questions.frames, key=lambda frame: frame.digest)
+        if frame.digest not in answered
     ]
     asked = asyncio.run(ask(context, judge, again, shards))
     nothing = context.store.scores.cached(questions.table().slice(0, 0))
@@ -143,6 +145,19 @@ def _asked_again(context: Context, judge: ConfiguredJudge) -> tuple[int, Asked]:
     if asked.outcome.error is not None:
         raise asked.outcome.error
     return number, asked
+
+
+def _fresh_pass(context: Context, judge: ConfiguredJudge) -> tuple[int, dict[str, float]]:
+    """Its number, and the answers to it of a measurement that was broken off."""
+    questions, scores = judge.questions, context.store.scores
+    name = questions.identity
+    key = (name.prompt_digest, name.model, name.parameters_digest)
+    newest, asked_in_runs = scores.newest_pass(*key), context.settings.scoring.passes
+    if newest > asked_in_runs and context.store.runs.state(scores.runs_of_pass(*key, newest)[-1]) != "done":
+        answered = _difficulties(context, judge, newest)
+        if len(answered) < len(questions.frames):
+            return newest, answered
+    return 1 + max(newest, asked_in_runs), {}
 
 
 def _compared(
@@ -184,9 +199,11 @@ def _top(context: Context, sample: Sample, frames: int) -> int | None:
     return max(1, round(share * frames)) if share < 1 else None
 
 
-def _believed(context: Context, fresh: dict[str, float]) -> dict[str, float]:
+def _believed(context: Context, judge: ConfiguredJudge, number: int, fresh: dict[str, float]) -> dict[str, float]:
     """Without answers that a cache on the way had kept: they would look perfectly stable."""
-    kept = context.store.scores.answered_before(context.run) & set(fresh)
+    name, scores = judge.questions.identity, context.store.scores
+    runs = scores.runs_of_pass(name.prompt_digest, name.model, name.parameters_digest, number)
+    kept = set().union(*map(scores.answered_before, runs)) & set(fresh)
     said = f"{len(kept)} of {len(fresh)} answers bear the completion id of an earlier run: a cache on the way to the "
     if len(kept) == len(fresh) > 0:
         raise ConfigurationError(f"{said}model gave them.", "Turn that cache off for this measurement.")

@@ -25,6 +25,7 @@ from calibtui.store.table import append_rows, bulk, named_failures
 FOLD_AT = 4096
 """Rows; about a thousand scores. Half a second's work for what a killed run leaves, and a few MB of memory."""
 LARGEST = 2**63 - 1
+TRIES = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +88,14 @@ class Journal:
             pending = list(self._pending)
             cursor = self._connection.cursor()
             try:
-                self._move(cursor, pending)
+                for left in reversed(range(TRIES)):
+                    try:
+                        self._move(cursor, pending)
+                        break
+                    except duckdb.TransactionException:
+                        # Somebody else's transaction changes the same rows: it is over soon.
+                        if not left:
+                            raise
             finally:
                 cursor.close()
             del self._pending[: len(pending)]

@@ -43,6 +43,11 @@ class RunTable(Table):
             "UPDATE runs SET state = ?, ended_at = ?, summary = ? WHERE id = ?", [state, at, json.dumps(summary), run]
         )
 
+    def state(self, run: str) -> str | None:
+        """None for a run that nobody began."""
+        rows = self._rows("SELECT state FROM runs WHERE id = ?", [run])
+        return str(rows[0][0]) if rows else None
+
     def begin_stage(self, run: str, stage: str, at: float) -> None:
         self._rows("INSERT INTO jobs (run, stage, state, started_at) VALUES (?, ?, 'running', ?)", [run, stage, at])
 

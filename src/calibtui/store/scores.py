@@ -123,6 +123,14 @@ class ScoreTable(Table):
         )
         return int(self._rows(sql, [prompt_digest, model, parameters_digest])[0][0])
 
+    def runs_of_pass(self, prompt_digest: str, model: str, parameters_digest: str, number: int) -> list[str]:
+        """The runs that asked that pass, the newest last."""
+        sql = (
+            "SELECT run FROM scores WHERE prompt_digest = ? AND model = ? AND parameters_digest = ? AND pass = ? "
+            "GROUP BY run ORDER BY max(scored_at)"
+        )
+        return [run for (run,) in self._rows(sql, [prompt_digest, model, parameters_digest, number])]
+
     def answered_before(self, run: str) -> set[str]:
         """Digests of frames that this run got a completion for which an earlier run already had: a stored answer."""
         sql = """
