@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import pytest
 from tests.tui.frames.conftest import FRAMES, Open
+from textual.events import Key
+from textual.keys import _character_to_key
+from textual.widgets import Input
 
 from calibtui.tui.pictures.canvas import SOURCES, WHOLE
 from calibtui.tui.widgets.filter_line import FilterLine
@@ -187,6 +190,22 @@ async def test_a_filter_holds_as_it_is_typed_and_stays_after_enter(frames: Open)
         assert bench.line == wanted[0]
         assert f"{len(wanted)} of {FRAMES} frames" in bench.text()
         assert "/ path:line1" in bench.text()
+
+
+@pytest.mark.parametrize(
+    ("typed", "value"), [("/score:40..45 path:line1", "score:40..45 path:line1"), (":12", "12"), ("%95", "95")]
+)
+async def test_keys_that_come_in_one_go_are_text_after_the_key_that_opens_the_line(
+    frames: Open, typed: str, value: str
+) -> None:
+    """As over a slow line: all of them are read before the first has done anything."""
+    async with frames(SMALL) as bench:
+        for character in typed:
+            bench.app.post_message(Key(_character_to_key(character), character))
+        await bench.until(lambda: isinstance(bench.app.focused, Input))
+        await bench.until(lambda: bench.app.focused.value == value)
+        assert bench.app.screen is bench.screen
+        assert bench.screen.table.order.sort == "difficulty"
 
 
 async def test_a_filter_that_says_nothing_is_told_as_it_is_typed(frames: Open) -> None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import ClassVar
 
-from textual import on
+from textual import events, on
 from textual.binding import Binding, BindingType
+from textual.widgets import Input
 
 from calibtui.engine.wire.frames import SORTS
 from calibtui.tui.screens.frame_looking import FrameLooking
@@ -14,6 +15,9 @@ from calibtui.tui.widgets.filter_line import FilterLine
 from calibtui.tui.widgets.place_line import PlaceLine
 from calibtui.tui.widgets.pool_order import PoolOrder
 from calibtui.tui.widgets.pool_reader import Aim
+
+OPENS_INPUT = ("filter", "go_to('percentile')", "go_to('row')")
+"""Actions after which keys are text."""
 
 
 class PoolOrdering(FrameLooking):
@@ -33,6 +37,20 @@ class PoolOrdering(FrameLooking):
     def __init__(self) -> None:
         super().__init__()
         self._held = PoolOrder()
+
+    async def on_key(self, event: events.Key) -> None:
+        """Keys that come in one go, as over a slow line, are all on their way to the table before the first of them has
+        opened an input line: so what opens one is done here and not later, and what was meant for it is put in."""
+        focused = self.focused
+        if isinstance(focused, Input):
+            if event.character is not None and event.is_printable:
+                focused.insert_text_at_cursor(event.character)
+                event.stop()
+            return
+        active = self.active_bindings.get(event.key)
+        if active is not None and active.node is self and active.binding.action in OPENS_INPUT:
+            event.stop()
+            await self.run_action(active.binding.action)
 
     def show_order(self, order: PoolOrder) -> None:
         """Shows the pool in another order or through another filter, from the top."""

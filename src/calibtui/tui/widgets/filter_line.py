@@ -113,7 +113,7 @@ class FilterLine(Vertical):
         self.display = True
         self.input.value = held
         self.input.cursor_position = len(held)
-        self.input.focus()
+        self.screen.set_focus(self.input)
 
     def set(self, held: str) -> None:
         """Shows which filter holds, without the focus; nothing for none."""

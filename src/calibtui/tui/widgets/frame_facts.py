@@ -13,7 +13,7 @@ from calibtui.tui.figures import count, euros, moment
 from calibtui.tui.text import cut, padded, right, shown
 from calibtui.tui.widgets.lines import Line, LineView, Span
 from calibtui.tui.widgets.path_cells import path_cells
-from calibtui.tui.widgets.pool_row import bar, counted, glyph, score_text
+from calibtui.tui.widgets.pool_row import bar, counted, glyph, score_text, spread_text
 
 LABEL = 10
 """Cells of the names of facts."""
@@ -77,8 +77,8 @@ def head(line: FrameLine, detail: FrameDetail | None, width: int) -> list[Line]:
     spans: list[Span] = [(f"{score_text(line).strip()} ", "strong")]
     if line.difficulty is not None:
         spans.append((f"{bar(line.difficulty, 12).rstrip()}  ", "accent"))
-    if line.spread is not None:
-        spans.append((f"±{round(100 * line.spread)} between passes", "muted"))
+    if spread_text(line):
+        spans.append((f"{spread_text(line)} between passes", "muted"))
     return [[(path_cells(line.uri, width), "strong")], _fitting(spans, width), *_rank(detail, width), _mark(line)]
 
 

@@ -54,7 +54,7 @@ class PlaceLine(Horizontal):
         self.query_one(Static).update(plain(QUESTIONS[kind]))
         self.display = True
         self.query_one(Input).value = ""
-        self.query_one(Input).focus()
+        self.screen.set_focus(self.query_one(Input))
 
     @on(Input.Submitted)
     def _submitted(self, event: Input.Submitted) -> None:

@@ -66,6 +66,12 @@ def score_text(line: FrameLine) -> str:
     return "  !" if line.error else "  ·"
 
 
+def spread_text(line: FrameLine) -> str:
+    """How far the passes lie apart, in points; nothing where they don't, as with a single one."""
+    points = round(100 * (line.spread or 0.0))
+    return f"±{points}" if points else ""
+
+
 def bar(fraction: float, width: int) -> str:
     """A thin bar in steps of half a cell, `width` cells long at 1."""
     whole, half = divmod(round(max(0.0, min(1.0, fraction)) * width * 2), 2)
@@ -107,7 +113,7 @@ def _text(line: FrameLine, column: Column) -> str:
         case "classes":
             return counted(line.classes)
         case "spread":
-            return "" if line.spread is None else f"±{round(100 * line.spread)}"
+            return spread_text(line)
         case _:
             return f"{line.width}×{line.height}" if line.width else ""
 

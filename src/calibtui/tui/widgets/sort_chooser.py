@@ -32,8 +32,8 @@ class SortChooser(ModalScreen[PoolOrder | None]):
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,q,s", "dismiss(None)", "as it is", id="sort.cancel"),
-        Binding("j", "down", show=False, id="sort.down"),
-        Binding("k", "up", show=False, id="sort.up"),
+        Binding("j", "down", show=False, id="sort.down", tooltip="A row down."),
+        Binding("k", "up", show=False, id="sort.up", tooltip="A row up."),
     ]
 
     def __init__(self, order: PoolOrder) -> None:
