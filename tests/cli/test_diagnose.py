@@ -15,7 +15,7 @@ def workspace(make_workspace, calibtui):
     return root
 
 
-def test_a_diagnosis_is_one_json_object_and_a_file_that_is_read_back(workspace, calibtui):
+def test_a_diagnosis_is_one_json_object_and_a_file_that_is_read_back_until_settings_change(workspace, calibtui):
     first = calibtui("diagnose", workspace, "--json", "--frames", 4)
     assert first.code == 0, first.err
     found = first.json
@@ -29,21 +29,11 @@ def test_a_diagnosis_is_one_json_object_and_a_file_that_is_read_back(workspace, 
     again = calibtui("diagnose", workspace, "--json", "--frames", 4)
     assert again.json == found
     assert "layers one by one" not in again.err
-
-
-def test_people_read_the_causes_with_their_remedies(workspace, calibtui):
-    shown = calibtui("diagnose", workspace, "--frames", 2)
-    assert shown.code == 0, shown.err
+    shown = calibtui("diagnose", workspace, "--frames", 4)
     assert "output error" in shown.out
-    assert "Layer" in shown.out
-
-
-def test_other_settings_have_another_diagnosis(workspace, calibtui):
-    keys = {
-        calibtui("diagnose", workspace, "--json", "--frames", 1, *options).json["key"]
-        for options in ((), ("--set", "quantization.calibrator=minmax"))
-    }
-    assert len(keys) == 2
+    assert "layers one by one" not in shown.err, "people read the same one"
+    minmax = calibtui("diagnose", workspace, "--json", "--frames", 1, "--set", "quantization.calibrator=minmax")
+    assert minmax.json["key"] != found["key"]
 
 
 def test_an_interrupted_diagnosis_goes_on_where_it_was(workspace, calibtui, start):

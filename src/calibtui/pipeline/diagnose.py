@@ -26,7 +26,7 @@ from calibtui.pipeline.calibration import SAVE_EVERY_S, CalibrationFrame, calibr
 from calibtui.pipeline.context import Context, workers
 from calibtui.pipeline.detection_pass import layout_digest
 from calibtui.pipeline.frame_feed import prefetched
-from calibtui.pipeline.quantize_stage import prepared_model, set_frames
+from calibtui.pipeline.quantize_stage import prepared_model, scheme_of, set_frames
 from calibtui.pipeline.single_run import single_run
 from calibtui.pool.images import open_rgb
 from calibtui.quantization.collector import Calibrator
@@ -34,7 +34,6 @@ from calibtui.quantization.cpu import cpu_features
 from calibtui.quantization.diagnosis.diagnosis import Subject, diagnose
 from calibtui.quantization.diagnosis.document import SCHEMA, document_of, load_document, save_document
 from calibtui.quantization.output_error import FloatAnswers
-from calibtui.quantization.presets import preset
 from calibtui.quantization.provenance import versions
 from calibtui.quantization.ranges import ranges
 from calibtui.quantization.schemes import Scheme
@@ -61,7 +60,7 @@ def diagnose_model(
         manifest = newest_set(context)
         context.tell("diagnose", 0, 0, "opening the model")
         detector = Detector.load(context.model_settings(), context.root, threads=workers())
-        scheme = preset(settings.quantization.target, settings.quantization, cpu_features())
+        scheme = scheme_of(context)
         key = _key(context, detector, manifest, scheme, frames)
         path = context.state / "diagnosis" / f"{key}.json"
         known = _known(context, path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from calibtui.quantization.activation_ranges import through_activations
 from calibtui.quantization.diagnosis.evidence import Evidence
 from calibtui.quantization.diagnosis.findings import Finding
 from calibtui.quantization.ranges import ranges
@@ -31,6 +32,25 @@ def other_calibrators(evidence: Evidence) -> list[Finding]:
         f"Write [quantization] {best}.",
     )
     return [finding.measured(before, tried[best], evidence.whole)]
+
+
+def behind_activations(evidence: Evidence) -> list[Finding]:
+    """Levels spent on what a SiLU makes nothing of, where ranges chosen behind it take error away."""
+    chosen = through_activations(evidence.ranges, evidence.statistics, evidence.graph, evidence.scheme)
+    changed = {name: bounds for name, bounds in chosen.items() if bounds != evidence.ranges[name]}
+    if not changed:
+        return []
+    after = evidence.trials.without((), changed)
+    if evidence.whole - after < BETTER * evidence.whole:
+        return []
+    finding = Finding(
+        "range",
+        f"{len(changed)} convolutions are rounded over values that the SiLU behind them makes nothing of: with ranges "
+        f"chosen behind it the output error is {after:.3f} instead of {evidence.whole:.3f}.",
+        "Let them be searched: [quantization] max_map_drop = 0.6.",
+        tensors=tuple(sorted(changed)),
+    )
+    return [finding.measured(evidence.whole, after, evidence.whole)]
 
 
 def _candidates(evidence: Evidence) -> dict[str, dict[str, tuple[float, float]]]:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from calibtui.quantization.cpu import CpuFeatures
 from calibtui.quantization.diagnosis.arithmetic_causes import saturating_kernels
-from calibtui.quantization.diagnosis.calibrator_causes import other_calibrators
+from calibtui.quantization.diagnosis.calibrator_causes import behind_activations, other_calibrators
 from calibtui.quantization.diagnosis.comparison import Comparison
 from calibtui.quantization.diagnosis.effects import Effects, measured_effects
 from calibtui.quantization.diagnosis.evidence import Evidence
@@ -36,6 +36,7 @@ OnStep = Callable[[int, int, str], None]
 _CAUSES = (
     costly_layers,
     other_calibrators,
+    behind_activations,
     shared_ranges,
     stretching_frames,
     outlying_channels,

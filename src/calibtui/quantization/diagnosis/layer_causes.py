@@ -34,7 +34,7 @@ def costly_layers(evidence: Evidence) -> list[Finding]:
     for name in culprits.layers:
         alone = evidence.alone[name]
         layer = by_name.get(name)
-        share = f", with {100 * layer.share:.1f} % of the multiply-adds," if layer else ""
+        share = f" ({layer.part}, {100 * layer.share:.1f} % of the multiply-adds)" if layer else ""
         finding = Finding(
             "layer",
             f"{name}{share} alone costs an output error of {alone:.3f}{_why(layer)}.",
@@ -72,12 +72,14 @@ def _channels(channels: tuple[int, ...]) -> str:
 
 
 def weak_weights(evidence: Evidence) -> list[Finding]:
-    """Layers whose rounded weights are far from the float ones."""
+    """Layers whose rounded weights are far from the float ones, those aside that are named for their effect."""
     weak = [
         each for each in evidence.layers if each.weight_db < WEAK_WEIGHTS_DB or each.worst_channel_db < WEAK_CHANNEL_DB
     ]
     if not weak:
         return []
+    if evidence.scheme.per_channel and evidence.effects.culprits:
+        weak = [each for each in weak if each.name not in evidence.effects.culprits.layers]
     weak.sort(key=lambda each: -evidence.alone.get(each.name, 0.0))
     if not evidence.scheme.per_channel:
         return [_one_scale_for_all(evidence, weak)]

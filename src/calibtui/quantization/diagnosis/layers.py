@@ -13,18 +13,23 @@ from numpy.typing import NDArray
 from calibtui.quantization.diagnosis.integers import rounded_weights
 from calibtui.quantization.diagnosis.metering import TensorFigures, decibel
 from calibtui.quantization.graph import Graph
+from calibtui.quantization.groups import groups
 from calibtui.quantization.multiply_adds import multiply_adds
 from calibtui.quantization.prepare import WEIGHTED
 
 OUTLIER = 6.0
 """A channel whose peak is this many times the median channel's is an outlier."""
 
+DEAD = 1e-8
+"""Power of an output channel's weights over that of the strongest channel's, below which it does nothing."""
+
 
 @dataclass(frozen=True, slots=True)
 class LayerFigures:
     """One quantized Conv, ConvTranspose, Gemm or MatMul; all ratios in dB, nan where there is nothing to compare.
 
-    `reads`, `gives`: its rounded input and output, "" where that is not rounded. `weight_db`: of its weights, rounded;
+    `part` of the detector, such as "backbone, stride 8". `reads`, `gives`: its rounded input and output, "" where
+    that is not rounded. `weight_db`: of its weights, rounded;
     `worst_channel_db` of the output channel where that is worst. `input_db`, `output_db`: of its input and its
     output, rounded by
     themselves.
@@ -34,6 +39,7 @@ class LayerFigures:
 
     name: str
     op_type: str
+    part: str
     reads: str
     gives: str
     weight_db: float
@@ -60,6 +66,7 @@ def layer_figures(
     weights = rounded_weights(quantized)
     counts = multiply_adds(graph.model)
     total = max(1, sum(counts.values()))
+    parts = {name: group.name for group in groups(graph.model) for name in group.nodes}
     found = []
     for node in graph.model.graph.node:
         if node.op_type not in WEIGHTED or node.name not in weights:
@@ -70,6 +77,7 @@ def layer_figures(
             LayerFigures(
                 name=node.name,
                 op_type=node.op_type,
+                part=parts.get(node.name, ""),
                 reads=source.name if source else "",
                 gives=result.name if result else "",
                 weight_db=whole,
@@ -114,5 +122,7 @@ def _weight_error(graph: Graph, node: onnx.NodeProto, rounded: NDArray[np.float3
     rows = np.moveaxis(exact.astype(np.float64), axis, 0).reshape(exact.shape[axis], -1)
     error = rows - np.moveaxis(rounded.astype(np.float64), axis, 0).reshape(rows.shape)
     signal, noise = np.square(rows).sum(axis=1), np.square(error).sum(axis=1)
-    channels = [decibel(*pair) for pair in zip(signal, noise, strict=True) if pair[0] > 0]
+    # Training leaves channels behind whose weights are zero but for 1e-20: nobody misses those.
+    alive = signal > DEAD * signal.max(initial=0)
+    channels = [decibel(*pair) for pair in zip(signal[alive], noise[alive], strict=True)]
     return decibel(float(signal.sum()), float(noise.sum())), min(channels, default=math.nan)
