@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Protocol
 
 import duckdb
@@ -64,12 +64,6 @@ def bulk(cursor: duckdb.DuckDBPyConnection, sql: str, rows: pa.Table) -> None:
     cursor.unregister("incoming")
 
 
-def append(cursor: duckdb.DuckDBPyConnection, table: str, rows: Sequence[Mapping[str, object]]) -> None:
-    """Adds rows, all of the same columns. Raises duckdb.ConstraintException for one that is there already."""
-    if rows:
-        append_rows(cursor, table, list(rows[0]), [list(row.values()) for row in rows])
-
-
 def append_rows(
     cursor: duckdb.DuckDBPyConnection, table: str, columns: Sequence[str], rows: Iterable[Sequence[object]]
 ) -> None:
@@ -84,21 +78,6 @@ def append_rows(
         with contextlib.suppress(duckdb.Error):
             appender.clear()
         raise
-
-
-def insert_new(
-    cursor: duckdb.DuckDBPyConnection,
-    table: str,
-    rows: Sequence[Mapping[str, object]],
-    schema: pa.Schema | None = None,
-    *,
-    replace: bool = False,
-) -> None:
-    """Adds the rows whose primary key is new, and with `replace` writes over the others."""
-    if rows:
-        incoming = pa.Table.from_pylist([dict(row) for row in rows], schema=schema)
-        known = "REPLACE" if replace else "IGNORE"
-        bulk(cursor, f"INSERT OR {known} INTO {table} BY NAME SELECT * FROM incoming", incoming)
 
 
 @contextlib.contextmanager
