@@ -14,6 +14,8 @@ from calibtui.selection.select import Chosen, SelectionInput, select
 from calibtui.workspace.settings import SelectionSettings
 
 PICKED_BY_HAND = "picked by hand"
+BY_HAND = (PICKED_BY_HAND, "pinned")
+"""What a manifest says of frames that no strategy chose."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from calibtui.core.errors import ConfigurationError
 from calibtui.core.summary import SelectionSummary
 from calibtui.pipeline.cascade import JudgedPool
 from calibtui.pipeline.context import Context
-from calibtui.pipeline.curation import choose, curated
+from calibtui.pipeline.curation import BY_HAND, choose, curated
 from calibtui.pipeline.frame_ranges import with_ranges
 from calibtui.pipeline.questions import Verdicts
 from calibtui.pool.annotations import load_annotations
@@ -49,6 +49,8 @@ def select_set(context: Context, pool: JudgedPool) -> ChosenSet:
     context.store.artifacts.add_set(manifest["digest"], settings.strategy, size, settings.seed, relative, context.run)
     if sentence:
         context.note(f"The set holds {sentence}")
+    if by_hand := sum(frame["why"] in BY_HAND for frame in manifest["frames"]):
+        context.note(f"{by_hand} of the set's {size} frames are pinned or were picked by hand.")
     context.tell("select", size, size, settings.strategy)
     summary = SelectionSummary(settings.strategy, size, settings.seed, str(path), manifest["digest"])
     return ChosenSet(summary, manifest, pool.verdicts.difficulty)

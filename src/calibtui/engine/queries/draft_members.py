@@ -31,7 +31,7 @@ class DraftKeeper:
     def newest(self, context: QueryContext, view: PoolView) -> Draft | None:
         """None while the first one is being worked out."""
         settings = context.settings.selection
-        key = draft_key(view, settings)
+        key = draft_key(context, view, settings)
         newest = self._newest
         if newest is not None and newest[0] == key:
             return newest[2]

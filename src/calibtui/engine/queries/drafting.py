@@ -9,6 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibtui.core.errors import CalibtuiError, ConfigurationError
+from calibtui.engine.queries.draft_ranges import with_measured_ranges
+from calibtui.engine.queries.measured_ranges import ranges_stamp
 from calibtui.engine.queries.neighbours import IN_MEMORY, descriptors
 from calibtui.engine.queries.pool_rows import PoolRows
 from calibtui.engine.queries.pool_view import DROPPED, EXCLUDED, PICKED, PINNED, PoolView
@@ -44,15 +46,20 @@ class Draft:
         return self.whys[found[0]] if len(found) else None
 
 
-def draft_key(view: PoolView, settings: SelectionSettings) -> Hashable:
+def draft_key(context: QueryContext, view: PoolView, settings: SelectionSettings) -> Hashable:
     """Drafts of equal keys are equal."""
-    return (view.scores, view.hand, view.annotations if settings.strategy == "stratified" else None, settings)
+    besides: Hashable = None
+    if settings.strategy == "stratified":
+        besides = view.annotations
+    elif settings.strategy == "range-cover":
+        besides = ranges_stamp(context)
+    return view.scores, view.hand, besides, settings
 
 
 def draft(context: QueryContext, view: PoolView, settings: SelectionSettings) -> Draft:
     """With `settings` in place of those in force; never raises for what they ask, but says it in `error`."""
     return remembered(
-        context, "drafts", draft_key(view, settings), lambda: _draft(context, view, settings), most=DRAFTS_KEPT
+        context, "drafts", draft_key(context, view, settings), lambda: _draft(context, view, settings), most=DRAFTS_KEPT
     )
 
 
@@ -81,8 +88,10 @@ def _written(context: QueryContext, rows: PoolRows, settings: SelectionSettings)
 
 
 def _chosen(context: QueryContext, view: PoolView, settings: SelectionSettings, held: Places) -> Draft:
-    if settings.strategy == "range-cover":
-        raise ConfigurationError("range-cover measures activations first: the set is known once it is chosen.")
+    if settings.strategy in ("k-center", "weighted-k-center") and view.rows.usable > IN_MEMORY:
+        raise ConfigurationError(
+            f"{settings.strategy} over {view.rows.usable:,} frames takes minutes: the set is known once it is chosen."
+        )
     if settings.strategy in NEEDS_SCORES and not view.judged.scored.any():
         raise ConfigurationError("No frame is scored yet, and this strategy needs scores.", "Score the pool first.")
     free = np.isin(view.marks[: view.rows.usable], (DROPPED, EXCLUDED), invert=True)
@@ -114,6 +123,8 @@ def _select(context: QueryContext, view: PoolView, settings: SelectionSettings, 
         descriptors=_descriptors(context, rows, settings, among),
         strata=_strata(context, view, among) if settings.strategy == "stratified" else None,
     )
+    if settings.strategy == "range-cover":
+        data = with_measured_ranges(context, data, settings.seed, frozenset(rows.digests_of(held)))
     asked = replace(settings, pin=tuple(rows.uris_of(held)), exclude=())
     chosen = choose(data, Curated(asked, picked))
     places = among[np.array([each.index for each in chosen], np.int64)]
@@ -164,7 +175,7 @@ def _seeded(context: QueryContext, rows: PoolRows, seed: int) -> Places:
 def _descriptors(
     context: QueryContext, rows: PoolRows, settings: SelectionSettings, among: Places
 ) -> NDArray[np.float32]:
-    if settings.strategy in ("random", "stratified", "hardest"):
+    if settings.strategy in ("random", "stratified", "hardest", "range-cover"):
         return np.zeros((len(among), 1), np.float32)
     return descriptors_of(context, rows, among)
 

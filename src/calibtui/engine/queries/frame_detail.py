@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 
+from calibtui.core.errors import CalibtuiError
 from calibtui.core.scores import Score
 from calibtui.engine.queries.draft_members import draft_members, why_in_draft
 from calibtui.engine.queries.drawn_boxes import drawn
@@ -78,8 +79,8 @@ def _truth(truth: Truth | None, place: int, facts: FrameFacts) -> dict[str, tupl
 
 
 def _history(context: QueryContext, digest: str) -> tuple[PastScore, ...]:
-    current = _current(context)
     past = context.store.browsing.history(digest)[:HISTORY]
+    current = _current(context) if past else None
     return tuple(_past(score, payload, current) for score, payload in past)
 
 
@@ -103,6 +104,10 @@ def _past(score: Score, payload: str, current: Identity | None) -> PastScore:
 
 
 def _current(context: QueryContext) -> Identity | None:
-    """What the last stage's judge asks now; None for the detector judge, whose verdicts are told by their prompt."""
+    """What the last stage's judge asks now; None for the detector judge, whose verdicts are told by their prompt, and
+    for a prompt that is gone."""
     scoring = scoring_stages(pipeline_context(context))[-1]
-    return identity_of(context, scoring) if scoring.judge == "vlm" else None
+    try:
+        return identity_of(context, scoring) if scoring.judge == "vlm" else None
+    except CalibtuiError:
+        return None

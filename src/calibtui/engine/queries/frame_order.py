@@ -21,7 +21,7 @@ from calibtui.engine.wire.frames import SORTS
 Mask = NDArray[np.bool_]
 Places = NDArray[np.int64]
 
-ORDERS_KEPT = 24
+ORDERS_KEPT = 12
 _MARKED = {"picked": PICKED, "dropped": DROPPED, "pinned": PINNED, "excluded": EXCLUDED}
 _BY_MARK = {PINNED: 0, PICKED: 1, DROPPED: 2, EXCLUDED: 3}
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +14,7 @@ from calibtui.engine.queries.drafting import Draft as DraftSet
 from calibtui.engine.queries.drafting import draft, draft_key, strata_of
 from calibtui.engine.queries.knobs import turned
 from calibtui.engine.queries.known_sets import KnownSet, compared_set, known_set
+from calibtui.engine.queries.measured_ranges import ranges_stamp
 from calibtui.engine.queries.pool_view import PoolView, pool_view
 from calibtui.engine.queries.registry import QueryContext, answers
 from calibtui.engine.queries.remembering import remembered
@@ -54,7 +55,7 @@ def draft_view(context: QueryContext, query: Draft) -> SetView:
     settings = _tried(context, query.overrides)
     view = pool_view(context, whole_truth=True, worth_s=WORTH_S)
     other = compared_set(context, query.compare)
-    key = (draft_key(view, settings), view.annotations, other.row.digest if other else "", _evaluated(context))
+    key = (draft_key(context, view, settings), *_besides(context, view, other))
 
     def made() -> SetView:
         chosen = draft(context, view, settings)
@@ -69,10 +70,15 @@ def locked_view(context: QueryContext, query: LockedSet) -> SetView:
     shown = known_set(context, query.name)
     other = compared_set(context, query.compare, besides=shown.row.digest)
     view = pool_view(context, whole_truth=True)
-    key = (shown.row, view.rows.extent, view.annotations, other.row.digest if other else "", _evaluated(context))
+    key = (shown.row, view.rows.extent, *_besides(context, view, other))
     return remembered(
         context, "set views", key, lambda: _view(context, view, _of_manifest(view, shown), other), most=VIEWS_KEPT
     )
+
+
+def _besides(context: QueryContext, view: PoolView, other: KnownSet | None) -> tuple[Hashable, ...]:
+    """What a view shows besides the set itself."""
+    return view.annotations, other.row.digest if other else "", _evaluated(context), ranges_stamp(context)
 
 
 def _tried(context: QueryContext, overrides: Sequence[str]) -> SelectionSettings:
@@ -158,10 +164,10 @@ def _against(
     the frames that both have."""
     if other is None:
         return frames, 0, 0, None
-    own = {frame.digest for frame in frames}
+    own, others = {frame.digest for frame in frames}, other.digests
     told = tuple(
         SetFrame(digest=f.digest, uri=f.uri, difficulty=f.difficulty, why=f.why, change="added")
-        if f.digest not in other.digests
+        if f.digest not in others
         else f
         for f in frames
     )
@@ -172,7 +178,7 @@ def _against(
         for each in other.manifest["frames"]
         if each["digest"] not in own
     )
-    both = len(own & other.digests)
+    both = len(own & others)
     return told + gone, len(own) - both, len(gone), both / len(own) if own else None
 
 
