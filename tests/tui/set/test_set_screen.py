@@ -76,7 +76,10 @@ async def test_turning_a_knob_previews_what_changes_and_turns_nothing(make_workb
     assert not [command for command in engine.done if isinstance(command, Turn)]
 
 
-async def test_turning_quickly_asks_for_the_last_value_alone(make_workbench: Make) -> None:
+async def test_turning_quickly_asks_for_the_last_value_alone(
+    make_workbench: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("calibtui.tui.screens.set._PREVIEW_S", 3.0)
     engine = ModelEngine()
     async with opened(make_workbench, engine) as pilot:
         await pilot.press("down", "right", "right", "right", "right")

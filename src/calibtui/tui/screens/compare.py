@@ -33,16 +33,9 @@ _NOTHING = (
 class CompareScreen(WorkbenchScreen):
     NAME: ClassVar[str] = "compare"
     HELP: ClassVar[str] = """\
-# Compare
-
-What INT8 cost. The large figure is the change in mAP50–95 in points; its 95 % interval is drawn beside it: where the
+What INT8 cost. The large figure is the change in mAP50–95 in points, its 95 % interval is drawn beside it: where the
 line
-touches zero (┃), no difference was measured.
-
-- **c** chooses the runs that stand side by side
-- **]** goes to the frames that lost most, **enter** shows one with both models' boxes
-- **y** copies: on the table the table, elsewhere the verdict
-"""
+crosses zero, no difference was measured. ] goes to the frames that lost most."""
     DEFAULT_CSS = """
     CompareScreen Verdict { padding: 0 2 1 2; }
     CompareScreen.-short Verdict { padding: 0 2; max-height: 4; }

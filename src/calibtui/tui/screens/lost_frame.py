@@ -34,15 +34,8 @@ class LostFrameScreen(ModalScreen[None]):
     """`frames` are walked with the arrows from `index` on; `method` as of FrameView."""
 
     HELP: ClassVar[str] = """\
-# A frame that lost
-
-Left what float finds, right what INT8 finds; both over the annotated objects (solid lines).
-
-- **↑ ↓** the frame before, the next one
-- **z** goes from object to object, close up, and back to the whole frame
-- **+ −** the confidence from which on boxes are drawn
-- **esc** back
-"""
+Left what float finds, right what INT8 finds, both over the annotated objects in solid lines. z goes from object to
+object, close up, and back to the whole frame; + and − set the confidence from which on boxes are drawn."""
     DEFAULT_CSS = """
     LostFrameScreen { background: $background; }
     LostFrameScreen #lost-said { padding: 0 2; }

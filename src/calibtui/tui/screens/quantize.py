@@ -39,16 +39,11 @@ _FLOAT_LAYERS = "quantization.float_layers"
 class QuantizeScreen(WorkbenchScreen):
     NAME: ClassVar[str] = "quantize"
     HELP: ClassVar[str] = """\
-# Quantize
-
-Makes the INT8 model from the newest locked set and compares its mAP with the float model's.
-
-1. Turn options with ← →; what the one under the cursor means stands below it. ● marks what differs from calibtui.toml.
-2. **g** quantizes and evaluates; **G** first selects the set anew.
-3. **5** reads the comparison.
-
-The job runs in the engine: you can leave, and come back to it.
-"""
+Makes the INT8 model from the newest set and compares its mAP with the float model's. Turn options with ← →; what the
+one
+under the cursor means stands below. g quantizes and evaluates, G selects the set anew first. The job runs in the
+engine:
+you can leave and come back to it. 5 reads the comparison."""
     DEFAULT_CSS = """
     QuantizeScreen #quantize-set { padding: 0 2; }
     QuantizeScreen #quantize-start { height: 1; padding: 0 2; margin: 0 0 1 0; }

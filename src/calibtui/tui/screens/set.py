@@ -36,19 +36,10 @@ _PREVIEW_S = 0.25
 class SetScreen(WorkbenchScreen):
     NAME: ClassVar[str] = "set"
     HELP: ClassVar[str] = """\
-# The calibration set
-
-The frames that the INT8 model's ranges are measured on. What you see is the **draft**: it follows the scores, your
+The frames that the ranges of the INT8 model are measured on. What you see is the draft: it follows the scores, the
 marks
-and the knobs until you **lock** it under a name.
-
-1. Turn a knob with ← →: at once you see which frames it adds and drops.
-2. **k** keeps what you tried, **esc** takes it back.
-3. **L** locks the draft: its manifest is written and it never changes again.
-4. **4** goes on to quantize.
-
-**c** compares with another set, **o** opens a locked one, **E** writes one out.
-"""
+and the knobs until you lock it under a name. Turn a knob and you see at once which frames that adds and drops; k keeps
+it, esc takes it back. L locks: the manifest is written and the set never changes again. 4 goes on to quantize."""
     DEFAULT_CSS = """
     SetScreen SetHeadline { padding: 0 2; margin: 0 0 1 0; }
     SetScreen #set-panes { layout: grid; grid-size: 3 2; grid-columns: 40 1fr 1fr; grid-rows: 3fr 2fr; }

@@ -20,12 +20,7 @@ class SetFrameScreen(ModalScreen[int]):
     """`frames` are walked with the arrows from `index` on; dismissed with the index where it was left."""
 
     HELP: ClassVar[str] = """\
-# A frame of the set
-
-- **↑ ↓** the frame before, the next one
-- **page up, page down** further in its facts
-- **esc** back to the set
-"""
+One frame of the set: its picture, its scores, why it is in."""
     DEFAULT_CSS = """
     SetFrameScreen { background: $background; }
     """

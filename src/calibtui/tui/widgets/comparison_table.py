@@ -23,13 +23,10 @@ class ComparisonTable(RowList[TableRow]):
     there is one: else the colour would claim what was not measured."""
 
     HELP = """\
-mAP in points (0 to 100), on the evaluation frames. Behind each INT8 figure stands its change against float.
-
-- **c** chooses which runs stand side by side, at most four
-- **y** copies the table, **Y** the verdict · **o** shows where the report lies
-- a change has a colour only where the run's whole interval says that there is one; a single class has no interval of
-  its own: the fewer objects, the more of it is chance
-"""
+mAP in points, 0 to 100, on the evaluation frames; behind each INT8 figure its change against float. A change has a
+colour
+only where the run's whole interval says that there is one. A single class has no interval of its own: the fewer
+objects, the more of it is chance."""
 
     def __init__(self, id: str | None = None) -> None:
         super().__init__(self._row, self._titles, empty="…", id=id)

@@ -35,18 +35,11 @@ class KnobRows(RowList[Knob]):
     """The rows of a KnobList, and their keys."""
 
     HELP = """\
-Settings that can be turned.
-
-- ↑ ↓ choose one; what it means stands below
-- ← → change it step by step
-- enter types a value
-- backspace goes back to what calibtui.toml says
-
-● marks one that stands elsewhere than calibtui.toml says; the file itself is never written.
-"""
+Settings that can be turned; what the one under the cursor means stands below. ● marks one that stands elsewhere than
+calibtui.toml says; the file itself is never written. ~ marks one that is only tried out."""
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("right,plus", "step(1)", "change", key_display="←→", id="knobs.more", tooltip="The next value"),
-        Binding("left,minus", "step(-1)", "back", show=False, id="knobs.less", tooltip="The value before"),
+        Binding("right", "step(1)", "change", key_display="←→", id="knobs.more", tooltip="The next value"),
+        Binding("left", "step(-1)", "back", show=False, id="knobs.less", tooltip="The value before"),
         Binding("enter", "choose", "type", id="knobs.type", tooltip="Type a value"),
         Binding(
             "backspace,delete",

@@ -15,13 +15,9 @@ _FIXED = 42
 
 class LayerTable(RowList[Layer]):
     HELP = """\
-How much of the output's error each layer causes.
-
-- **effect**: its share of the error at the outputs
-- **work**: its share of the model's multiply-adds, which is what leaving it in float costs
-- **dB**: signal to quantization noise of its output; less is worse
-- **enter** leaves the layer in float, or quantizes it again
-"""
+How much each layer of the model does to its outputs, worst first. Effect is its share of the error at the outputs; work
+its share of the multiply-adds, which is what leaving it in float costs; dB the signal to quantization noise of its
+output, less is worse. Enter leaves the layer in float, or quantizes it again."""
 
     def __init__(self, id: str | None = None) -> None:
         super().__init__(_line, _heading, empty="…", id=id)

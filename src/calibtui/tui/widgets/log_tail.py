@@ -14,8 +14,7 @@ KEPT = 2000
 
 class LogTail(RowList[str]):
     HELP = """\
-What the job says as it goes. **End** follows it again after you have scrolled up.
-"""
+What the job says as it goes. After scrolling up, the end key follows it again."""
 
     def __init__(self, id: str | None = None) -> None:
         super().__init__(_line, empty="The log stands here while a job runs.", id=id)

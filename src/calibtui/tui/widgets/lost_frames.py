@@ -17,9 +17,7 @@ from calibtui.tui.widgets.row_list import RowList
 class LostList(RowList[LostFrame]):
     HELP = """\
 The evaluation frames that lost most, worst first: of its annotated objects, how many float finds and how many INT8.
-
-**enter** shows the frame with both models' boxes side by side; there, ↑ ↓ go on to the next one.
-"""
+Enter shows the frame with both models' boxes side by side."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "choose", "look", id="lost.look", tooltip="The frame with both models' boxes")

@@ -20,13 +20,8 @@ class SetFrames(RowList[SetFrame]):
     """+ added and − dropped against the set that it is compared with, then the rest, hardest first."""
 
     HELP = """\
-The frames of the set, each with its difficulty and why it is in.
-
-- **+** added, **−** dropped against the set it is compared with
-- **enter** shows the frame
-- **p** pins it: it stays in every set · **x** excludes it: it is in none
-- **space** takes it out of the draft, or back in · **u** takes the last mark back
-"""
+The frames of the set, each with its difficulty and why it is in. + was added and − dropped against the set that it is
+compared with; the others follow, hardest first."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "choose", "look", id="set.look", tooltip="The frame in full")
