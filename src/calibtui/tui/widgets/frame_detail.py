@@ -115,7 +115,8 @@ class FrameDetailPane(Container, can_focus=True):
         self.line = line
         self._stop()
         kept = self._kept.get(line.digest)
-        if kept is not None:
+        # An answer that was on its way while the frame was marked is older than its row.
+        if kept is not None and kept.line == line:
             self._take(kept)
             return
         self._tell()
