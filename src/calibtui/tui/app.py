@@ -57,7 +57,7 @@ class Workbench(App[None]):
     HELP: ClassVar[str] = ""
     BINDINGS: ClassVar[list[BindingType]] = [
         *(Binding(place.key, f"go('{place.name}')", place.title, id=f"go.{place.name}", show=False,
-                  tooltip=place.purpose.capitalize() + ".") for place in PLACES),
+                  tooltip=place.purpose[0].upper() + place.purpose[1:] + ".") for place in PLACES),
         Binding("question_mark", "help", "help", id="app.help", tooltip="What this is and which keys it has."),
         Binding("ctrl+p", "command_palette", "commands", id="app.palette", priority=True,
                 tooltip="Everything that can be done here, by name."),

@@ -33,7 +33,7 @@ class ChooseScreen(ModalScreen[int | None]):
     ChooseScreen Static { height: auto; margin-bottom: 1; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,q", "dismiss(None)", "none", id="choose.none"),
+        Binding("escape,q", "dismiss(None)", "none", id="choose.none", tooltip="Takes none of them."),
     ]
 
     def __init__(self, question: str, options: Sequence[Option]) -> None:

@@ -40,8 +40,8 @@ class ConfirmScreen(ModalScreen[bool]):
     ConfirmScreen Choice { width: 36; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter,y", "agree", "yes", id="confirm.yes"),
-        Binding("escape,n,q", "dismiss(False)", "no", id="confirm.no"),
+        Binding("enter,y", "agree", "yes", id="confirm.yes", tooltip="Agrees; nothing else does."),
+        Binding("escape,n,q", "dismiss(False)", "no", id="confirm.no", tooltip="Leaves it undone."),
     ]
 
     def __init__(self, question: str, hint: str = "") -> None:
