@@ -138,9 +138,26 @@ class SplitSummary:
 
 
 @dataclass(frozen=True, slots=True)
+class ShapesSummary:
+    """Masks or keypoints (`kind`) beside the boxes: mAP as fractions by mask IoU or keypoint similarity, the drop in
+    points with its 95 % interval."""
+
+    kind: str
+    reference_map: float
+    reference_map50: float
+    int8_map: float
+    int8_map50: float
+    drop: float
+    low: float
+    high: float
+    verdict: str
+
+
+@dataclass(frozen=True, slots=True)
 class EvaluationSummary:
     """`drop` is reference − int8 in percentage points with its 95 % interval `low`, `high`; `verdict` says it in
-    words. `split`: how many frames a search looked at and how many these figures are of, None where no search was."""
+    words. `split`: how many frames a search looked at and how many these figures are of, None where no search was.
+    `shapes`: None where the model gives boxes alone, or they alone are annotated."""
 
     frames: int
     reference: ModelFigures
@@ -151,6 +168,7 @@ class EvaluationSummary:
     verdict: str
     report: str
     split: SplitSummary | None = None
+    shapes: ShapesSummary | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,7 +239,18 @@ def _evaluation(evaluation: EvaluationSummary) -> dict[str, Any]:
         "int8": _figures(evaluation.int8),
         "drop": {"points": _number(evaluation.drop), "ci95": [_number(evaluation.low), _number(evaluation.high)]},
         "verdict": evaluation.verdict,
+        **({"shapes": _shapes(evaluation.shapes)} if evaluation.shapes else {}),
         "report": evaluation.report,
+    }
+
+
+def _shapes(shapes: ShapesSummary) -> dict[str, Any]:
+    return {
+        "kind": shapes.kind,
+        "reference": {"map": _number(shapes.reference_map), "map50": _number(shapes.reference_map50)},
+        "int8": {"map": _number(shapes.int8_map), "map50": _number(shapes.int8_map50)},
+        "drop": {"points": _number(shapes.drop), "ci95": [_number(shapes.low), _number(shapes.high)]},
+        "verdict": shapes.verdict,
     }
 
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +19,7 @@ from calibtui.core.files import written_whole
 from calibtui.detector.detector import Detector
 from calibtui.detector.preparation import Placement
 from calibtui.pipeline.context import Context, workers
+from calibtui.pipeline.detected_shapes import shape_arrays, with_shapes
 from calibtui.pipeline.evaluation_set import EvaluationFrame
 from calibtui.pipeline.frame_feed import prefetched
 from calibtui.pool.images import open_rgb
@@ -49,10 +51,12 @@ def detect_all(
     frames: Sequence[EvaluationFrame],
     *,
     stage: str = "evaluate",
+    shapes: bool = False,
 ) -> dict[str, DetectionPass]:
     """Runs every detector, by name, over every frame. They share one layout, so a frame is decoded and prepared once.
 
-    Reading ahead and turning outputs into detections happen in threads beside the inference.
+    `shapes`: with masks or keypoints. Reading ahead and turning outputs into detections happen in threads beside the
+    inference.
     """
     first = next(iter(detectors.values()))
     found: dict[str, list[Future[Detections]]] = {name: [] for name in detectors}
@@ -69,7 +73,7 @@ def detect_all(
                 before = time.perf_counter()
                 outputs = detector.infer(tensor)
                 times[name].append(time.perf_counter() - before)
-                found[name].append(finishing.submit(detector.finish, outputs, placement, frame.size))
+                found[name].append(finishing.submit(detector.finish, outputs, placement, frame.size, shapes=shapes))
             context.tell(stage, number, len(frames), " and ".join(detectors))
         detections = {name: tuple(each.result() for each in futures) for name, futures in found.items()}
     seconds = time.perf_counter() - started
@@ -83,15 +87,17 @@ def detect_all(
 
 def save_pass(path: Path, done: DetectionPass) -> None:
     """Writes a pass as .npz, whole or not at all."""
+    found = done.detections
+    arrays: dict[str, Any] = {
+        "counts": np.array([len(each) for each in found], np.int64),
+        "boxes": np.concatenate([each.boxes for each in found] or [np.zeros((0, 4), np.float32)]),
+        "scores": np.concatenate([each.scores for each in found] or [np.zeros(0, np.float32)]),
+        "classes": np.concatenate([each.classes for each in found] or [np.zeros(0, np.int64)]),
+        "times": np.array([done.seconds, done.inference_seconds, done.ms_per_frame]),
+        **shape_arrays(found),
+    }
     with written_whole(path) as part, part.open("wb") as file:
-        np.savez_compressed(
-            file,
-            counts=np.array([len(each) for each in done.detections], np.int64),
-            boxes=np.concatenate([each.boxes for each in done.detections] or [np.zeros((0, 4), np.float32)]),
-            scores=np.concatenate([each.scores for each in done.detections] or [np.zeros(0, np.float32)]),
-            classes=np.concatenate([each.classes for each in done.detections] or [np.zeros(0, np.int64)]),
-            times=np.array([done.seconds, done.inference_seconds, done.ms_per_frame]),
-        )
+        np.savez_compressed(file, **arrays)
 
 
 def load_pass(path: Path) -> DetectionPass | None:
@@ -100,7 +106,8 @@ def load_pass(path: Path) -> DetectionPass | None:
         with np.load(path, allow_pickle=False) as data:
             ends = np.cumsum(data["counts"])[:-1]
             parts = (np.split(data[name], ends) for name in ("boxes", "scores", "classes"))
-            detections = tuple(Detections(*row) for row in zip(*parts, strict=True))
+            plain = [Detections(*row) for row in zip(*parts, strict=True)]
+            detections = tuple(with_shapes(plain, data))
             seconds, inference, median_ms = (float(value) for value in data["times"])
     except (OSError, ValueError, KeyError):
         return None

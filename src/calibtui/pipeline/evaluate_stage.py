@@ -7,14 +7,14 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 from calibtui.core.digests import digest_of, file_digest
-from calibtui.core.summary import EvaluationSummary, ModelFigures
+from calibtui.core.summary import EvaluationSummary, ModelFigures, ShapesSummary
 from calibtui.detector.detector import Detector
 from calibtui.evaluation.bootstrap import drop_in_words, paired_drop
 from calibtui.evaluation.coco import MeanAP, match, mean_ap
 from calibtui.evaluation.found_objects import objects_found
 from calibtui.pipeline.context import Context
 from calibtui.pipeline.detection_pass import DetectionPass, detect_all, layout_digest, load_pass, save_pass
-from calibtui.pipeline.evaluation_set import EvaluationSet, refuse_overlap
+from calibtui.pipeline.evaluation_set import EvaluationSet, refuse_overlap, scenes_of
 from calibtui.pipeline.quantize_stage import Int8Model
 from calibtui.report.data import LostFrame
 from calibtui.store.artifacts import EvaluationRow
@@ -39,7 +39,10 @@ def evaluate_models(
     truths = [frame.truth for frame in evaluation.frames]
     matches = {name: match(done.detections, truths, len(evaluation.classes)) for name, done in passes.items()}
     settings = context.evaluation_settings()
-    drop = paired_drop(matches[FLOAT], matches[INT8], seed=settings.seed, replicates=settings.replicates)
+    scenes = scenes_of(evaluation, settings.scenes)
+    drop = paired_drop(
+        matches[FLOAT], matches[INT8], seed=settings.seed, replicates=settings.replicates, clusters=scenes
+    )
     summary = EvaluationSummary(
         frames=len(evaluation.frames),
         reference=_figures(mean_ap(matches[FLOAT]), evaluation.classes, detector.path, passes[FLOAT]),
@@ -49,8 +52,37 @@ def evaluate_models(
         high=drop.high,
         verdict=drop_in_words(drop),
         report=str(report),
+        shapes=_shapes(context, evaluation, passes) if evaluation.shapes else None,
     )
     return summary, _lost(evaluation, passes)
+
+
+def _shapes(context: Context, evaluation: EvaluationSet, passes: Mapping[str, DetectionPass]) -> ShapesSummary:
+    """The same comparison by masks or keypoints."""
+    settings = context.evaluation_settings()
+    kind = evaluation.shapes
+    assert kind is not None
+    truths = [frame.truth for frame in evaluation.frames]
+    matches = {name: match(done.detections, truths, len(evaluation.classes), kind) for name, done in passes.items()}
+    figures = {name: mean_ap(matched) for name, matched in matches.items()}
+    drop = paired_drop(
+        matches[FLOAT],
+        matches[INT8],
+        seed=settings.seed,
+        replicates=settings.replicates,
+        clusters=scenes_of(evaluation, settings.scenes),
+    )
+    return ShapesSummary(
+        kind,
+        figures[FLOAT].map,
+        figures[FLOAT].map50,
+        figures[INT8].map,
+        figures[INT8].map50,
+        drop.points,
+        drop.low,
+        drop.high,
+        drop_in_words(drop),
+    )
 
 
 def _lost(evaluation: EvaluationSet, passes: Mapping[str, DetectionPass]) -> tuple[LostFrame, ...]:
@@ -74,7 +106,7 @@ def _passes(
     keys = {name: _key(context, evaluation, models[name], digests[name]) for name in models}
     stored = {name: _stored(context, evaluation, models[name][0], key) for name, key in keys.items()}
     missing = {name: models[name][0] for name, done in stored.items() if done is None}
-    made = detect_all(context, missing, evaluation.frames) if missing else {}
+    made = detect_all(context, missing, evaluation.frames, shapes=evaluation.shapes is not None) if missing else {}
     passes = {name: made.get(name) or done for name, done in stored.items()}
     if 0 < len(made) < len(models):
         passes = _timed_together(context, {name: models[name][0] for name in models}, evaluation, passes)
@@ -115,6 +147,7 @@ def _key(context: Context, evaluation: EvaluationSet, model: tuple[Detector, str
             "arithmetic": arithmetic,
             "frames": evaluation.digest,
             "layout": layout_digest(detector),
+            **({"shapes": evaluation.shapes} if evaluation.shapes else {}),
             "decoding": [settings.score_min, settings.nms_iou, settings.max_detections],
         }
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from calibtui.core.boxes import GroundTruth
 from calibtui.core.digests import digest_of
 from calibtui.core.errors import AnnotationError, ConfigurationError
+from calibtui.core.shapes import ShapeKind
 from calibtui.detector.detector import Detector
 from calibtui.pipeline.context import Context
 from calibtui.pipeline.index_stage import index_role
@@ -33,11 +34,13 @@ class EvaluationFrame:
 
 @dataclass(frozen=True, slots=True)
 class EvaluationSet:
-    """`frames` by uri; `classes` in index order; `digest` of frames, truth and classes together."""
+    """`frames` by uri; `classes` in index order; `digest` of frames, truth and classes together. `shapes`:
+    what model and annotations both have beside boxes."""
 
     frames: tuple[EvaluationFrame, ...]
     classes: tuple[str, ...]
     digest: str
+    shapes: ShapeKind | None = None
 
 
 def load_evaluation_set(context: Context, detector: Detector) -> EvaluationSet:
@@ -54,6 +57,7 @@ def load_evaluation_set(context: Context, detector: Detector) -> EvaluationSet:
         [row.uri for row in rows],
         {row.uri: (row.width, row.height) for row in rows},
         named,
+        detector.layout.shapes,
     )
     classes = _agreed_classes(settings.annotations, detector, annotations.classes)
     frames = tuple(
@@ -70,13 +74,21 @@ def load_evaluation_set(context: Context, detector: Detector) -> EvaluationSet:
         )
     if len(frames) < len(rows):
         context.note(f"{len(rows) - len(frames)} of {len(rows)} evaluation frames have no annotation and are left out.")
-    return EvaluationSet(frames, classes, _digest(frames, classes))
+    return EvaluationSet(frames, classes, _digest(frames, classes), _shapes(context, detector, frames))
+
+
+def _shapes(context: Context, detector: Detector, frames: Sequence[EvaluationFrame]) -> ShapeKind | None:
+    kind = detector.layout.shapes
+    if kind is None or any(getattr(frame.truth, kind) is not None for frame in frames):
+        return kind
+    context.note(f"The model gives {kind}, and the annotations have none: its boxes alone are evaluated.")
+    return None
 
 
 def part_of(evaluation: EvaluationSet, places: Sequence[int]) -> EvaluationSet:
     """Some of its frames, in the order of `places`, as a set of their own."""
     frames = tuple(evaluation.frames[place] for place in places)
-    return EvaluationSet(frames, evaluation.classes, _digest(frames, evaluation.classes))
+    return replace(evaluation, frames=frames, digest=_digest(frames, evaluation.classes))
 
 
 def refuse_overlap(context: Context, evaluation: EvaluationSet, calibration: Collection[str]) -> None:

@@ -20,6 +20,7 @@ from calibtui.pool.ground_truth import Objects
 from calibtui.pool.matching import match_names
 from calibtui.pool.shapes import keypoints_of, mask_of
 
+_KEYS: dict[ShapeKind, str] = {"masks": "segmentation", "keypoints": "keypoints"}
 SizeOf = Callable[[str], tuple[int, int] | None]
 FILE_LIMIT = 2 << 30
 """Bytes of the largest annotation file that is read."""
@@ -70,10 +71,12 @@ def load_coco(
 
     Boxes that reach over a frame's edge stay as they are, as pycocotools leaves them; `area` is the file's, else the
     box's; iscrowd becomes `crowd`. `shapes`: objects with their masks or
-    keypoints. Raises AnnotationError as `pool.annotations.load_annotations` says.
+    keypoints, unless the file has none at all. Raises AnnotationError as `pool.annotations.load_annotations` says.
     """
     document = _document(path)
     where = str(path)
+    if shapes is not None and not any(getattr(each, _KEYS[shapes]) for each in document.annotations):
+        shapes = None
     mapped = _class_map(where, document, classes)
     names = [image.file_name for image in document.images]
     _refuse_twice(where, names, "the file name")

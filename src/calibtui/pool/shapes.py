@@ -29,7 +29,7 @@ def mask_of(where: str, what: str, segmentation: msgspec.Raw, size: tuple[int, i
     if not segmentation:
         raise AnnotationError(
             f"{where}: {what} has no segmentation, and the model gives masks.",
-            "Annotate the masks, or leave them out with [evaluation] shapes = false.",
+            "Annotate its mask, or take the masks out of all annotations.",
         )
     tools = mask_tools()
     try:
@@ -49,7 +49,7 @@ def keypoints_of(where: str, what: str, keypoints: msgspec.Raw) -> NDArray[np.fl
     if not keypoints:
         raise AnnotationError(
             f"{where}: {what} has no keypoints, and the model gives them.",
-            "Annotate them (0, 0, 0 where one is not labelled), or write [evaluation] shapes = false.",
+            "Annotate them (0, 0, 0 where one is not labelled), or take them out of all annotations.",
         )
     try:
         numbers = msgspec.json.decode(keypoints, type=list[float])

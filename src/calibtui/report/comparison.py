@@ -24,15 +24,24 @@ class ApRow:
 
 
 def overall_rows(evaluation: EvaluationSummary) -> tuple[ApRow, ...]:
-    """mAP over all IoUs, at 0.50 and 0.75, and by the size of the objects, in the order in which COCO lists them."""
+    """mAP over all IoUs, at 0.50 and 0.75, and by the size of the objects, in the order in which COCO lists them; last
+    that of masks or keypoints, where there are such."""
     reference, int8 = evaluation.reference, evaluation.int8
-    return (
+    rows = (
         ApRow("mAP 50–95", reference.map, int8.map),
         ApRow("mAP 50", reference.map50, int8.map50),
         ApRow("mAP 75", reference.map75, int8.map75),
         ApRow("small objects", reference.map_small, int8.map_small),
         ApRow("medium objects", reference.map_medium, int8.map_medium),
         ApRow("large objects", reference.map_large, int8.map_large),
+    )
+    shapes = evaluation.shapes
+    if shapes is None:
+        return rows
+    return (
+        *rows,
+        ApRow(f"{shapes.kind} 50–95", shapes.reference_map, shapes.int8_map),
+        ApRow(f"{shapes.kind} 50", shapes.reference_map50, shapes.int8_map50),
     )
 
 

@@ -153,6 +153,8 @@ def _closing_lines(summary: RunSummary, evaluation: EvaluationSummary) -> Table:
         note = note_on_scores(scoring)
         if note:
             lines.add_row("", Text(f"! {note}", style="yellow"))
+    if evaluation.shapes is not None:
+        lines.add_row(evaluation.shapes.kind.capitalize(), Text(evaluation.shapes.verdict))
     for note in summary.notes:
         lines.add_row("Note", Text(plain(note)))
     if evaluation.report:

@@ -42,7 +42,7 @@ class ShapeColumns:
         own = np.asarray(rows[:, self.first : self.first + self.count], np.float32)
         if self.prototypes:
             return RowShapes(coefficients=own, prototypes=np.asarray(outputs[self.prototypes][0], np.float32))
-        points = own.reshape(len(own), -1, self.width)
+        points = own.reshape(len(own), self.count // self.width, self.width)
         if self.width == 2:
             points = np.concatenate([points, np.ones((*points.shape[:2], 1), np.float32)], axis=2)
         return RowShapes(keypoints=points)
