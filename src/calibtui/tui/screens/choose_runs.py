@@ -22,7 +22,7 @@ from calibtui.tui.widgets.row_list import RowList
 
 class RunRows(RowList[Comparison]):
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("space", "take_or_leave", "choose", id="runs.toggle", tooltip="Shows this run, or doesn't")
+        Binding("space", "take_or_leave", "choose", id="choose_runs.toggle", tooltip="Shows this run, or doesn't")
     ]
 
     def __init__(self, chosen: Sequence[str], most: int) -> None:
@@ -66,7 +66,7 @@ class ChooseRunsScreen(ModalScreen[tuple[str, ...] | None]):
     ChooseRunsScreen RowList { height: auto; max-height: 16; min-height: 2; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "dismiss(None)", "leave", id="runs.leave", tooltip="Leaves it as it was")
+        Binding("escape", "dismiss(None)", "leave", id="choose_runs.leave", tooltip="Leaves it as it was")
     ]
 
     def __init__(self, runs: Sequence[Comparison], chosen: Sequence[str], most: int) -> None:

@@ -46,7 +46,7 @@ crosses zero, no difference was measured. ] goes to the frames that lost most.""
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("c", "choose", "choose runs", id="compare.choose", tooltip="Which runs stand side by side"),
-        Binding("y", "copy", "copy", id="screen.copy", tooltip="Copies the table, or the verdict"),
+        Binding("y", "copy", "copy", id="screen.copy", tooltip="Copies what the focus is on."),
     ]
 
     def __init__(self) -> None:
