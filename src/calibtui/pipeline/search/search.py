@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from statistics import NormalDist
 
 from calibtui.detector.detector import Detector
 from calibtui.evaluation.bootstrap import paired_drop
@@ -14,6 +13,7 @@ from calibtui.pipeline.context import Context
 from calibtui.pipeline.detection_pass import detect_all
 from calibtui.pipeline.evaluation_set import EvaluationSet
 from calibtui.pipeline.search.book import Measured, Measures, TrialBook
+from calibtui.pipeline.search.confidence import probability_within
 from calibtui.pipeline.search.float_layers import fewest_that_hold, path_to_float, ranked_units
 from calibtui.pipeline.search.materials import Materials
 from calibtui.pipeline.search.recipe import Recipe
@@ -27,7 +27,7 @@ EVALUATIONS = 40
 FOR_REMEDIES, FOR_RANKING, FOR_ALL = 0.3, 0.55, 0.75
 """Shares of that after which no new measurement of a step begins; the rest is for what began before."""
 SURE = 0.75
-"""How probable it must be, by the search split, that the drop is within the limit."""
+"""How probable a drop within the limit must be."""
 REPLICATES = 200
 LEAST_UNIT_S = 0.5
 """An evaluation of a small model takes less; a search of half a minute is nothing to be spared."""
@@ -148,12 +148,9 @@ class Search:
         return self._probability(row) >= SURE
 
     def _probability(self, row: TrialRow) -> float:
-        """That the drop is within the limit, by the search split; 0 for a row without mAP."""
-        if row.drop is None:
-            return 0.0
-        if not row.drop_sd:
-            return float(row.drop <= self._limit)
-        return NormalDist(row.drop, row.drop_sd).cdf(self._limit)
+        """That the drop is within the limit."""
+        reference = mean_ap(self._reference).map
+        return probability_within(self._limit, error=row.error, reference_map=reference, drop=row.drop, sd=row.drop_sd)
 
     def _found(self, recipe: Recipe, row: TrialRow, *, held: bool) -> Found:
         return Found(recipe, row, held, self._book.rows, mean_ap(self._reference).map)
