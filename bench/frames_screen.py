@@ -8,6 +8,7 @@ picture). The clock also runs while other processes do.
 from __future__ import annotations
 
 import fcntl
+import multiprocessing
 import os
 import pty
 import select
@@ -15,6 +16,7 @@ import signal
 import statistics
 import struct
 import sys
+import tempfile
 import termios
 import time
 from collections.abc import Iterator, Sequence
@@ -23,9 +25,25 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from bench.frames_query import fill_at
+from calibtui.engine.client.starting import attach_or_start
+
 COLUMNS, LINES = 200, 50
 QUIET_S = 0.012
 PAINT_MS, DOWN_BYTES, FIRST_ROWS_MS = 30.0, 600, 300.0
+WORKSPACE = """\
+[pool]
+images = "nowhere"
+[scoring]
+model = "m"
+[providers.p]
+base_url = "http://127.0.0.1:9/v1"
+[providers.p.models.m]
+eur_per_million_input = 1.0
+eur_per_million_output = 1.0
+[selection]
+size = 512
+"""
 TICKS = os.sysconf("SC_CLK_TCK")
 
 DOWN, PAGE_DOWN, END, HOME = b"\x1b[B", b"\x1b[6~", b"G", b"g"
@@ -109,7 +127,45 @@ def run(quick: bool = False) -> dict[str, Any]:
             _row("nothing happens, bytes to the terminal", idle, "B", idle == 0, "0"),
             {"what": "nothing happens, CPU", "value": (terminal.cpu_ms() - before) / 50, "unit": "% of a core"},
         ]
-    return {"name": "frames_screen", "rows": rows}
+    return {"name": "frames_screen", "rows": rows + _over_an_engine(100_000 if quick else 1_000_000)}
+
+
+def _over_an_engine(frames: int) -> list[dict[str, Any]]:
+    """The same with the rows of a real engine on a real store: from the key until the first rows of another order."""
+    with tempfile.TemporaryDirectory(prefix="calibtui-bench-") as folder:
+        root = Path(folder)
+        filling = multiprocessing.get_context("spawn").Process(target=fill_at, args=(root, frames))
+        filling.start()
+        filling.join()
+        (root / "nowhere").mkdir()
+        (root / "calibtui.toml").write_text(WORKSPACE, encoding="utf-8")
+        place = attach_or_start(root)
+        try:
+            with workbench(str(root)) as terminal:
+                return _ordering_rows(terminal, frames)
+        finally:
+            os.kill(place.pid, signal.SIGKILL)
+
+
+def _ordering_rows(terminal: Terminal, frames: int) -> list[dict[str, Any]]:
+    name, arrived = f"engine, {frames:,} frames", b" frames"
+    rows: list[dict[str, Any]] = [
+        {"what": f"{name}: first rows after start", "value": terminal.until(f"{frames:,}".encode()), "unit": "ms"}
+    ]
+    terminal.settle(3.0)
+    for what, key, sought in (
+        ("turn round", b"r", "↑".encode()),
+        ("sort by path, the first time", b">", b"by path"),
+        ("back to difficulty", b"<", b"by difficulty"),
+        ("filter score>80", b"/score>80\r", b" of "),
+        ("no filter", b"\x1b", arrived),
+    ):
+        worst = terminal.until(sought, key)
+        rows.append(_row(f"{name}: {what}", worst, "ms", worst <= FIRST_ROWS_MS, f"≤ {FIRST_ROWS_MS:.0f} ms"))
+        terminal.settle(1.5)
+    pages = [terminal.press(PAGE_DOWN) for _ in range(40)]
+    terminal.settle()
+    return [*rows, *_times(f"{name}: page down", pages)]
 
 
 def _walking(terminal: Terminal, turns: int) -> list[dict[str, Any]]:
