@@ -63,9 +63,11 @@ def diagnose_model(
         scheme = scheme_of(context)
         key = _key(context, detector, manifest, scheme, frames)
         path = context.state / "diagnosis" / f"{key}.json"
+        if settings.quantization.max_map_drop is not None:
+            context.note("The diagnosis is of the model before the remedies that max_map_drop searches for.")
         known = _known(context, path)
         if known is not None:
-            return known
+            return known | {"notes": list(context.notes)}
         made = _diagnosed(context, detector, manifest, scheme, frames, Trying(path.with_suffix(".trials")))
         facts = {
             "workspace": str(context.root),
@@ -74,10 +76,10 @@ def diagnose_model(
             "target": scheme.target,
             "calibrator": settings.quantization.calibrator,
             "set": manifest["digest"],
-            "notes": list(context.notes),
+            "notes": [],
         }
         save_document(path, made | facts)
-        return made | facts
+        return made | facts | {"notes": list(context.notes)}
 
 
 def newest_set(context: Context) -> dict[str, Any]:
@@ -96,7 +98,8 @@ def _diagnosed(
     settings = context.settings.quantization
     prepared = prepared_model(context, detector)
     tensors = tensors_to_observe(prepared, scheme)
-    calibrator = Calibrator(prepared, tensors, histograms=settings.calibrator != "minmax", threads=workers())
+    # Histograms also for minmax, so that what another calibrator would make of the same frames can be tried.
+    calibrator = Calibrator(prepared, tensors, exact=settings.calibrator == "minmax", threads=workers())
     name = digest_of(["diagnosis", prepared.digest, layout_digest(detector), manifest["digest"], list(tensors)])
     saved = context.state / "calibration" / f"{name[:16]}-{settings.calibrator == 'minmax'}.npz"
     calibrated = calibrate(context, calibrator, detector, set_frames(context, manifest), saved, stage="diagnose")

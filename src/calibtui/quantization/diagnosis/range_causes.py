@@ -29,7 +29,8 @@ def _stretching(evidence: Evidence, stretch: Stretch) -> Finding:
     tensors = sorted(stretch.times, key=lambda name: -stretch.times[name])
     others = f" and {len(tensors) - 1} more" if len(tensors) > 1 else ""
     name = evidence.named(stretch.frame)
-    clip = "" if evidence.statistics.histograms else '; or clip it with calibrator = "percentile"'
+    whole = evidence.ranges[tensors[0]] == evidence.statistics.extremes(tensors[0])
+    clip = '; or clip it with calibrator = "percentile"' if whole else ""
     finding = Finding(
         "frame",
         f"The frame {name} alone stretches the range of {tensors[0]} {stretch.worst:.1f}×{others}: all other frames "
