@@ -10,6 +10,9 @@ from calibtui.pipeline.search.recipe import Recipe
 
 BETTER = 0.98
 """A remedy that takes less than this off the error is not worth having in the file."""
+BETTER_RANGES = 0.8
+"""Another calibrator must take more off than that: one that clips more has a smaller mean error and can still lose mAP,
+which hangs on the few answers that reach the ends of the ranges."""
 CALIBRATORS = (("mse", None), ("percentile", 99.99), ("percentile", 99.999), ("minmax", None))
 """Calibrators and percentiles, %."""
 
@@ -30,7 +33,7 @@ def best_remedies(
             break
         tried = replace(best, **change)
         found = error(tried)
-        if found < BETTER * lowest:
+        if found < (BETTER_RANGES if "calibrator" in change else BETTER) * lowest:
             best, lowest = tried, found
     return best
 
