@@ -25,8 +25,8 @@ FIXES = 10
 class TensorCoverage:
     """One activation: the set's range and the pool's (all but a hundredth of its frames), zero included. `missing`:
     what
-    the set lacks, and `beyond`: what it reaches past the pool's, over the pool's width. `frames`: share of the pool's
-    frames that would lose more than a tenth of the width."""
+    the set lacks, over the pool's width. `frames`: share of the pool's frames that would lose more than a tenth of the
+    width."""
 
     tensor: str
     set_low: float
@@ -34,7 +34,6 @@ class TensorCoverage:
     pool_low: float
     pool_high: float
     missing: float
-    beyond: float
     frames: float
 
     @property
@@ -126,7 +125,6 @@ def range_coverage(
 
 def _tensor(pool: PoolRanges, name: str, column: int, low: int, high: int) -> TensorCoverage:
     missing = max(0, UNITS - high) + max(0, low)
-    beyond = max(0, high - UNITS) + max(0, -low)
     lost = np.maximum(pool.high[:, column] - high, 0) + np.maximum(low - pool.low[:, column], 0)
     width = pool.target_high[column] - pool.target_low[column]
     return TensorCoverage(
@@ -136,7 +134,6 @@ def _tensor(pool: PoolRanges, name: str, column: int, low: int, high: int) -> Te
         pool_low=float(pool.target_low[column]),
         pool_high=float(pool.target_high[column]),
         missing=missing / UNITS,
-        beyond=beyond / UNITS,
         frames=float((lost[pool.measured] > CLIPS * UNITS).mean()),
     )
 

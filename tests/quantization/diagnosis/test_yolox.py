@@ -35,6 +35,7 @@ def others(shares: dict[str, float], named: tuple[str, ...], seed: int) -> list[
 
 
 @pytest.mark.shared
+@pytest.mark.timeout(900)
 def test_leaving_the_named_layers_in_float_restores_yolox_and_as_much_work_at_random_does_not(shared_data, tmp_path):
     detector = Detector.load(ModelSettings(str(shared_data / "coco128" / "yolox_nano_416.onnx")), tmp_path)
     prepared = prepare_model(detector.path, tmp_path / "prepared.onnx")

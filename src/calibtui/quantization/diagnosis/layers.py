@@ -53,11 +53,6 @@ class LayerFigures:
     outliers: tuple[int, ...]
     share: float
 
-    @property
-    def lost_db(self) -> float:
-        """How much of the signal-to-error ratio goes in this layer; nan where one end is not rounded."""
-        return self.arriving_db - self.leaving_db
-
 
 def layer_figures(
     graph: Graph, quantized: onnx.ModelProto, figures: Mapping[str, TensorFigures]
