@@ -18,13 +18,13 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 COLUMNS, LINES = 120, 40
 SLOWER = 1.3
 LIVE_BYTES = 4096
 IDLE_SHARE, LIVE_SHARE = 1.0, 8.0
-TICKS = os.sysconf("SC_CLK_TCK")
 SETTLE_S = 4.0
 
 
@@ -46,10 +46,9 @@ class Subject:
         return bytes(written)
 
     def cpu_s(self) -> float:
-        """User and system time so far, s."""
-        with open(f"/proc/{self.pid}/stat", encoding="ascii") as file:
-            fields = file.read().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / TICKS
+        """Time on a core so far, s: of all threads that there are."""
+        tasks = Path(f"/proc/{self.pid}/task").iterdir()
+        return sum(int((task / "schedstat").read_text().split()[0]) for task in tasks) / 1e9
 
 
 @contextmanager
@@ -70,19 +69,24 @@ def subject(what: str) -> Iterator[Subject]:
 def run(quick: bool = False) -> dict[str, Any]:
     """{"name", "rows": [{"what", "value", "unit", "ratio", "target", "ok"}]}."""
     turns, seconds = (3, 8.0) if quick else (7, 30.0)
-    pairs = [(_first_paint("hello", b"Hello"), _first_paint("still", b"live")) for _ in range(turns)]
-    hello, ours = (tuple(statistics.median(turn[side][kind] for turn in pairs) for kind in (0, 1)) for side in (0, 1))
+    turn = [(_first_paint("hello", b"Hello"), _first_paint("still", b"Overview"), _first_paint("still", b"of 80,000"))
+            for _ in range(turns)]  # fmt: skip
+    hello, ours, full = (
+        tuple(statistics.median(paints[which][kind] for paints in turn) for kind in (0, 1)) for which in range(3)
+    )
     still_bytes, still_cpu = _steady("still", seconds)
     live_bytes, live_cpu = _steady("live", seconds)
     return {
         "name": "tui",
         "rows": [
             {"what": "hello app, first paint, CPU", "value": 1000 * hello[1], "unit": "ms"},
-            _row("workbench, first paint with figures, CPU", 1000 * ours[1], "ms", ours[1] <= SLOWER * hello[1],
+            _row("workbench, first paint, CPU", 1000 * ours[1], "ms", ours[1] <= SLOWER * hello[1],
                  f"≤ {SLOWER}× hello", ours[1] / hello[1]),
+            {"what": "workbench, every figure, CPU", "value": 1000 * full[1], "unit": "ms", "ratio": full[1] / hello[1]},
             {"what": "hello app, first paint, wall", "value": 1000 * hello[0], "unit": "ms"},
-            _row("workbench, first paint with figures, wall", 1000 * ours[0], "ms", ours[0] <= SLOWER * hello[0],
+            _row("workbench, first paint, wall", 1000 * ours[0], "ms", ours[0] <= SLOWER * hello[0],
                  f"≤ {SLOWER}× hello", ours[0] / hello[0]),
+            {"what": "workbench, every figure, wall", "value": 1000 * full[0], "unit": "ms", "ratio": full[0] / hello[0]},
             _row("nothing changes, bytes to the terminal", still_bytes, "B/s", still_bytes == 0, "0"),
             _row("nothing changes, CPU", still_cpu, "% of a core", still_cpu <= IDLE_SHARE, f"≤ {IDLE_SHARE:.0f} %"),
             _row(f"live at {COLUMNS}×{LINES}, bytes to the terminal", live_bytes, "B/s", live_bytes <= LIVE_BYTES,
