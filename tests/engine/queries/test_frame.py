@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import io
+import time
 
 import pytest
 from PIL import Image
 
 from calibtui.core.errors import ConfigurationError
+from calibtui.engine.queries import draft_members
+from calibtui.engine.wire.curation import Mark
 from calibtui.engine.wire.frames import Frame, FramePicture, Frames
+from calibtui.engine.wire.sets import Draft, Turn
 from calibtui.pool.images import UnreadableImage
 
 
@@ -104,3 +108,26 @@ def test_an_exif_rotated_frame_is_shown_upright(make_desk):
     row = next(row for row in desk.ask(Frames()).rows if row.uri.endswith("00turned.jpg"))
     drawn = desk.ask(FramePicture(digest=row.digest, width=640, height=640))
     assert (drawn.width, drawn.height) == (48, 64) == (row.width, row.height)
+
+
+def test_a_pool_without_descriptors_of_this_version_has_no_neighbours_and_no_coverage(desk):
+    with desk.store.frames._transaction() as cursor:
+        cursor.execute("DELETE FROM descriptors")
+    assert detail(desk, 0).neighbours == ()
+    view = desk.ask(Draft())
+    assert view.coverage is None and view.size == 4
+    assert "another version" in desk.ask(Draft(overrides=("selection.strategy=k-center",))).said
+
+
+def test_a_large_pool_is_drafted_beside_the_pages_and_the_marks_show_at_once(desk, monkeypatch):
+    monkeypatch.setattr(draft_members, "QUICK", 5)
+    desk.do(Turn(key="selection.strategy", value='"k-center"'))
+    hardest = desk.ask(Frames()).rows[0].digest
+    desk.do(Mark(digests=(hardest,), mark="picked"))
+    assert desk.ask(Frames(filter="selected picked")).matching == 1
+    deadline = time.monotonic() + 30
+    while desk.ask(Frames(filter="selected")).matching < 4 and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert desk.ask(Frames(filter="selected")).matching == 4
+    desk.do(Mark(digests=(hardest,), mark="dropped"))
+    assert desk.ask(Frames(filter="selected dropped")).matching == 0

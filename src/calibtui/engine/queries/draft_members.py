@@ -6,6 +6,7 @@ from __future__ import annotations
 import math
 import threading
 from collections.abc import Hashable
+from contextlib import suppress
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,8 +41,13 @@ class DraftKeeper:
         with self._lock:
             if not self._working:
                 self._working = True
-                threading.Thread(target=self._work_out, args=(context, view, key), daemon=True).start()
+                threading.Thread(target=self._work_out_beside, args=(context, view, key), daemon=True).start()
         return newest[2] if newest is not None and newest[1] == view.rows.extent else None
+
+    def _work_out_beside(self, context: QueryContext, view: PoolView, key: Hashable) -> None:
+        # An engine that ends closes the store under this thread, and nobody waits for the draft any more.
+        with suppress(Exception):
+            self._work_out(context, view, key)
 
     def _work_out(self, context: QueryContext, view: PoolView, key: Hashable) -> Draft:
         try:

@@ -11,13 +11,12 @@ from numpy.typing import NDArray
 from calibtui.core.errors import CalibtuiError, ConfigurationError
 from calibtui.engine.queries.draft_ranges import with_measured_ranges
 from calibtui.engine.queries.measured_ranges import ranges_stamp
-from calibtui.engine.queries.neighbours import IN_MEMORY, descriptors
+from calibtui.engine.queries.neighbours import IN_MEMORY, descriptors, stored_descriptors
 from calibtui.engine.queries.pool_rows import PoolRows
 from calibtui.engine.queries.pool_view import DROPPED, EXCLUDED, PICKED, PINNED, PoolView
 from calibtui.engine.queries.registry import QueryContext
 from calibtui.engine.queries.remembering import remembered
 from calibtui.pipeline.curation import Curated, choose
-from calibtui.pool.index import DESCRIPTOR_VERSION
 from calibtui.selection.candidates import tie_break
 from calibtui.selection.pins import resolved
 from calibtui.selection.select import NEEDS_SCORES, SelectionInput, shortfall
@@ -181,10 +180,10 @@ def _descriptors(
 
 
 def descriptors_of(context: QueryContext, rows: PoolRows, places: Places) -> NDArray[np.float32]:
-    """(P, D) float32 of usable places."""
+    """(P, D) float32 of usable places. Raises ConfigurationError as `stored_descriptors` does."""
     if rows.usable <= IN_MEMORY:
         return descriptors(context, rows)[places]
-    return context.store.frames.descriptors(rows.digests_of(places), DESCRIPTOR_VERSION)
+    return stored_descriptors(context, rows.digests_of(places))
 
 
 def _strata(context: QueryContext, view: PoolView, among: Places) -> list[str]:

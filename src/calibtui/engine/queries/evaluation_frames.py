@@ -43,6 +43,17 @@ def evaluated_frames(context: QueryContext) -> EvaluatedFrames:
     return remembered(context, "evaluation frames", key, lambda: _load(context, rows, classes))
 
 
+def evaluated_digests(context: QueryContext) -> frozenset[str]:
+    """Of the evaluation frames that are known, annotated or not."""
+    rows = context.store.frames
+    return remembered(
+        context,
+        "evaluated digests",
+        context.data,
+        lambda: frozenset(row.digest for row in rows.usable("evaluation", unique=True)),
+    )
+
+
 def _load(context: QueryContext, rows: tuple[FrameRow, ...], classes: tuple[str, ...] | None) -> EvaluatedFrames:
     settings = context.settings.evaluation
     assert settings is not None

@@ -10,7 +10,7 @@ from calibtui.core.errors import CalibtuiError
 from calibtui.core.scores import Score
 from calibtui.engine.queries.draft_members import draft_members, why_in_draft
 from calibtui.engine.queries.drawn_boxes import drawn
-from calibtui.engine.queries.evaluation_frames import boxes_of_evaluation
+from calibtui.engine.queries.evaluation_frames import boxes_of_evaluation, evaluated_digests
 from calibtui.engine.queries.frame_pages import frame_lines
 from calibtui.engine.queries.judged import Identity, identity_of, pipeline_context
 from calibtui.engine.queries.neighbours import neighbours
@@ -44,7 +44,7 @@ def frame_detail(context: QueryContext, query: Frame) -> FrameDetail:
         why="an evaluation frame" if place is None else why_in_draft(context, view, place),
         history=_history(context, facts.digest),
         neighbours=() if place is None else neighbours(context, view, members, place),
-        boxes=boxes_of_evaluation(context, facts) if place is None else _truth(view.truth, place, facts),
+        boxes=_boxes(context, view, place, facts),
         columns=facts.columns,
     )
 
@@ -68,6 +68,13 @@ def _standing(view: PoolView, place: int) -> tuple[int | None, float | None]:
         return None, None
     harder, easier = int((difficulty > own).sum()), int((difficulty < own).sum())
     return harder + 1, 100 * easier / max(1, int(view.judged.scored.sum()) - 1)
+
+
+def _boxes(context: QueryContext, view: PoolView, place: int | None, facts: FrameFacts) -> dict[str, tuple[Box, ...]]:
+    found = _truth(view.truth, place, facts) if place is not None else {}
+    if place is None or facts.digest in evaluated_digests(context):
+        found |= boxes_of_evaluation(context, facts)
+    return found
 
 
 def _truth(truth: Truth | None, place: int, facts: FrameFacts) -> dict[str, tuple[Box, ...]]:

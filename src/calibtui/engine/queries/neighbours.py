@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
+from calibtui.core.errors import ConfigurationError
 from calibtui.engine.queries.pool_rows import PoolRows
 from calibtui.engine.queries.pool_view import PoolView
 from calibtui.engine.queries.registry import QueryContext
 from calibtui.engine.queries.remembering import remembered
 from calibtui.engine.wire.frames import Neighbour
-from calibtui.pool.index import DESCRIPTOR_VERSION
+from calibtui.pool.index import DESCRIPTOR_SIZE, DESCRIPTOR_VERSION
 
 SHOWN = 6
 IN_MEMORY = 200_000
@@ -24,7 +27,12 @@ def neighbours(context: QueryContext, view: PoolView, members: NDArray[np.bool_]
     rows = view.rows
     if place >= rows.usable:
         return ()
-    near = remembered(context, "neighbours", (rows.extent, place), lambda: _nearest(context, rows, place), most=KEPT)
+    try:
+        near = remembered(
+            context, "neighbours", (rows.extent, place), lambda: _nearest(context, rows, place), most=KEPT
+        )
+    except ConfigurationError:
+        return ()
     difficulty = view.judged.difficulty
     return tuple(
         Neighbour(
@@ -41,12 +49,18 @@ def neighbours(context: QueryContext, view: PoolView, members: NDArray[np.bool_]
 def descriptors(context: QueryContext, rows: PoolRows) -> NDArray[np.float32]:
     """(U, D) float32 of unit length, of the usable frames by place."""
     digests = rows.digests.slice(0, rows.usable)
-    return remembered(
-        context,
-        "descriptors",
-        rows.extent,
-        lambda: context.store.frames.descriptors(digests.to_pylist(), DESCRIPTOR_VERSION),
-    )
+    return remembered(context, "descriptors", rows.extent, lambda: stored_descriptors(context, digests.to_pylist()))
+
+
+def stored_descriptors(context: QueryContext, digests: Sequence[str]) -> NDArray[np.float32]:
+    """(P, D) float32. Raises ConfigurationError where the pool was indexed by another version."""
+    try:
+        found = context.store.frames.descriptors(digests, DESCRIPTOR_VERSION)
+    except ValueError:
+        found = np.zeros((0, 0), np.float32)
+    if found.shape != (len(digests), DESCRIPTOR_SIZE):
+        raise ConfigurationError("The pool was indexed by another version of calibtui.", "Index it anew.")
+    return found
 
 
 def _nearest(context: QueryContext, rows: PoolRows, place: int) -> list[tuple[int, float]]:
@@ -60,7 +74,7 @@ def _nearest(context: QueryContext, rows: PoolRows, place: int) -> list[tuple[in
         best = np.argpartition(-cosine, count - 1)[:count]
         best = best[np.argsort(-cosine[best], kind="stable")]
         return [(int(other), float(cosine[other])) for other in best]
-    own = context.store.frames.descriptors([rows.digest(place)], DESCRIPTOR_VERSION)[0]
+    own = stored_descriptors(context, [rows.digest(place)])[0]
     found = context.store.browsing.nearest(own.tolist(), DESCRIPTOR_VERSION, SHOWN + 1)
     places = rows.places([digest for digest, _ in found])
     near = [(int(other), cosine) for other, (_, cosine) in zip(places, found, strict=True)]

@@ -12,13 +12,14 @@ from numpy.typing import NDArray
 from calibtui.core.errors import ConfigurationError
 from calibtui.engine.queries.drafting import Draft as DraftSet
 from calibtui.engine.queries.drafting import draft, draft_key, strata_of
+from calibtui.engine.queries.evaluation_frames import evaluated_digests
 from calibtui.engine.queries.knobs import turned
 from calibtui.engine.queries.known_sets import KnownSet, compared_set, known_set
 from calibtui.engine.queries.measured_ranges import ranges_stamp
 from calibtui.engine.queries.pool_view import PoolView, pool_view
 from calibtui.engine.queries.registry import QueryContext, answers
 from calibtui.engine.queries.remembering import remembered
-from calibtui.engine.queries.set_coverage import set_coverage
+from calibtui.engine.queries.set_coverage import SetCoverage, set_coverage
 from calibtui.engine.queries.set_ranges import set_ranges
 from calibtui.engine.wire.sets import Draft, LockedSet, SetFrame, SetView, Share
 from calibtui.workspace.load import load_settings
@@ -78,7 +79,7 @@ def locked_view(context: QueryContext, query: LockedSet) -> SetView:
 
 def _besides(context: QueryContext, view: PoolView, other: KnownSet | None) -> tuple[Hashable, ...]:
     """What a view shows besides the set itself."""
-    return view.annotations, other.row.digest if other else "", _evaluated(context), ranges_stamp(context)
+    return view.annotations, other.row.digest if other else "", evaluated_digests(context), ranges_stamp(context)
 
 
 def _tried(context: QueryContext, overrides: Sequence[str]) -> SelectionSettings:
@@ -126,7 +127,7 @@ def _view(context: QueryContext, view: PoolView, shown: _Shown, other: KnownSet 
     frames, added, dropped, overlap = _against(shown.frames, other)
     difficulties = [frame.difficulty for frame in shown.frames if frame.difficulty is not None]
     histogram, _ = np.histogram(difficulties, BINS, (0.0, 1.0))
-    coverage = set_coverage(context, view.rows, shown.places)
+    coverage = _coverage(context, view, shown.places)
     ranges, range_said = set_ranges(context, view, shown.places)
     return SetView(
         name=shown.name,
@@ -182,6 +183,14 @@ def _against(
     return told + gone, len(own) - both, len(gone), both / len(own) if own else None
 
 
+def _coverage(context: QueryContext, view: PoolView, places: Places) -> SetCoverage | None:
+    """None too where the pool has no descriptors of this version."""
+    try:
+        return set_coverage(context, view.rows, places)
+    except ConfigurationError:
+        return None
+
+
 def _classes(view: PoolView, places: Places) -> tuple[Share, ...]:
     truth = view.truth
     if truth is None or not truth.classes:
@@ -207,14 +216,9 @@ def _strata(context: QueryContext, view: PoolView, places: Places) -> tuple[Shar
     return tuple(sorted(shares, key=lambda share: (-share.in_pool, share.name)))[:MOST_SHARES]
 
 
-def _evaluated(context: QueryContext) -> frozenset[str]:
-    """Digests of the evaluation frames that are known."""
-    return frozenset(row.digest for row in context.store.frames.usable("evaluation", unique=True))
-
-
 def _warnings(context: QueryContext, view: PoolView, shown: _Shown) -> tuple[str, ...]:
     told = []
-    both = len(_evaluated(context).intersection(frame.digest for frame in shown.frames))
+    both = len(evaluated_digests(context).intersection(frame.digest for frame in shown.frames))
     if both:
         told.append(f"{both} of its frames are evaluation frames too: the mAP would flatter the INT8 model.")
     if view.truth is not None and view.truth.warning:
