@@ -8,10 +8,12 @@ import os
 import signal
 from pathlib import Path
 
+import pytest
 from tests.engines import alive, connected, engine_process, first, kill, until_true
 
+from calibtui.core.errors import ConfigurationError
 from calibtui.engine.client.places import announced
-from calibtui.engine.client.starting import attach_or_start, running_engine
+from calibtui.engine.client.starting import attach_or_start, running_engine, start_engine
 from calibtui.engine.wire.runs import Pause, Resume, Start
 from calibtui.practice.options import PracticeOptions
 from calibtui.practice.process import practice_server, read_books
@@ -136,6 +138,12 @@ async def test_what_a_dead_engine_left_lying_about_is_cleaned_up(make_workspace,
     with engine_process(root) as second:
         assert second.pid != before.pid
         assert running_engine(root) == second
+
+
+def test_a_directory_that_is_no_workspace_gets_no_engine_and_stays_as_it_is(tmp_path, runtime_directory):
+    with pytest.raises(ConfigurationError, match="does not exist"):
+        start_engine(tmp_path)
+    assert list(tmp_path.iterdir()) == []
 
 
 async def test_of_many_that_start_at_once_one_engine_comes_up_and_all_attach_to_it(make_workspace, runtime_directory):

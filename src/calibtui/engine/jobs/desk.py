@@ -133,13 +133,16 @@ class JobDesk:
         return row
 
     async def cancel(self, name: str, by: str) -> JobRow:
-        """Ends a job at its next safe point, or takes it out of the queue. Raises EngineRefusedError."""
+        """Ends a job at its next safe point, the second time at once, or takes it out of the queue. Raises
+        EngineRefusedError."""
         row = self._rows.get(name)
         if row is None or row.state not in ("queued", "running"):
             raise EngineRefusedError("usage", f"No job {name} is queued or running.")
         self._log.event("job_cancelled", job=name, by=by)
         running = self._running.get(name)
         if running is not None:
+            if running.cancelled:
+                running.worker.kill()
             running.cancelled = True
             running.worker.order("stop")
             return row
@@ -225,18 +228,23 @@ class JobDesk:
             await self._begin(row)
 
     async def _begin(self, row: JobRow) -> None:
+        try:
+            await self._start(row)
+        except CalibtuiError as error:
+            await self._not_begun(row, error.exit_code, error.message, error.hint)
+        except OSError as error:
+            await self._not_begun(row, 1, f"No process could be started for the job: {error.strerror}.", "")
+
+    async def _not_begun(self, row: JobRow, exit_code: int, message: str, hint: str) -> None:
+        await self._finish(row, Ended(RunSummary(str(self._root), row.run), exit_code, message, hint), 0)
+
+    async def _start(self, row: JobRow) -> None:
         now = time.time()
         row = replace(row, state="running", run=run_name(now), started_at=now, attempts=row.attempts + 1)
         await self._write(row)
-        try:
-            settings, _ = await self._in_thread(self._settings.with_overrides, row.overrides)
-            await self._in_thread(self._practice.ready_for, settings, row.stages)
-            overrides = (*await self._in_thread(self._settings.overrides), *row.overrides)
-        except CalibtuiError as error:
-            await self._finish(
-                row, Ended(RunSummary(str(self._root), row.run), error.exit_code, error.message, error.hint), 0
-            )
-            return
+        settings, _ = await self._in_thread(self._settings.with_overrides, row.overrides)
+        await self._in_thread(self._practice.ready_for, settings, row.stages)
+        overrides = (*await self._in_thread(self._settings.overrides), *row.overrides)
         if self._closing:
             await self._write(replace(row, state="queued", started_at=None))
             return
@@ -255,7 +263,7 @@ class JobDesk:
         self._running[row.name] = _Running(row, worker, live)
         self._idle.clear()
         self._log.event("job_started", job=row.name, run=row.run, worker=worker.pid, attempt=row.attempts)
-        self._job_log.write(row.name, f"started: {', '.join(row.stages)}")
+        self._say(row.name, f"started: {', '.join(row.stages)}")
         if self._ticking is None or self._ticking.done():
             self._ticking = asyncio.create_task(self._tick())
 
@@ -275,11 +283,11 @@ class JobDesk:
             before, running.tried = running.tried, sum(progress.done for progress in message.progress)
             running.live.told(message)
             self._metrics.report(name, message.families)
-            self._job_log.report(name, message)
+            self._threads.submit(self._job_log.report, name, message)
             self._touch(rows=running.tried != before)
         elif isinstance(message, StageMoved):
             running.live.moved(message.stage, message.state)
-            self._job_log.write(name, f"{message.stage}: {message.state}")
+            self._say(name, f"{message.stage}: {message.state}")
             self._touch(rows=True)
         elif isinstance(message, LogLine):
             self._log.line(message.text)
@@ -308,7 +316,8 @@ class JobDesk:
             del self._running[name]
             if not self._running:
                 self._idle.set()
-            self._touch(rows=True)
+            # What the worker told of money and progress is gone with it, so the store is asked at once.
+            self._touch(rows=True, at_once=True)
             self.fill()
 
     async def _finish(self, row: JobRow, ended: Ended | None, code: int, *, cancelled: bool = False) -> None:
@@ -317,7 +326,7 @@ class JobDesk:
         row = ended_row(row, ended, code, cancelled=cancelled)
         await self._write(row)
         self._log.event("job_ended", job=row.name, state=row.state, exit_code=row.exit_code, error=row.error)
-        self._job_log.write(row.name, f"{row.state}{': ' + row.error if row.error else ''}")
+        self._say(row.name, f"{row.state}{': ' + row.error if row.error else ''}")
         self._notices.add(*notice_of(row))
         self._touch(rows=True)
 
@@ -326,6 +335,10 @@ class JobDesk:
         await self._in_thread(self._store.jobs.write, row)
         self._rows[row.name] = row
         self._touch()
+
+    def _say(self, job: str, text: str) -> None:
+        """Into the job's log, in the order that things happened."""
+        self._threads.submit(self._job_log.write, job, text)
 
     async def _set_paused(self, by: str | None) -> None:
         await self._in_thread(self._store.jobs.set_note, _PAUSED_BY, by or "")

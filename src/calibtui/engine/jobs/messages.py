@@ -17,6 +17,7 @@ from prometheus_client.metrics_core import Metric
 from calibtui.core.progress import Progress
 from calibtui.core.summary import BudgetLine, RunSummary
 
+
 def _read_only(content: dict[Any, Any]) -> MappingProxyType[Any, Any]:
     return MappingProxyType(content)
 

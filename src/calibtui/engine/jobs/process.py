@@ -12,6 +12,7 @@ import os
 import signal
 import sys
 import traceback
+from pathlib import Path
 from threading import Thread
 
 from calibtui.core.errors import CalibtuiError
@@ -153,8 +154,12 @@ def _end_with_parent() -> None:
 
 
 def _lower_priority() -> None:
-    with contextlib.suppress(OSError):
-        os.setpriority(os.PRIO_PROCESS, 0, max(LOW_PRIORITY, os.getpriority(os.PRIO_PROCESS, 0)))
+    """Of every thread there is, since Linux keeps one for each; those to come inherit it."""
+    threads = Path("/proc/self/task")
+    tasks = [int(entry.name) for entry in threads.iterdir()] if threads.is_dir() else [0]
+    for task in tasks:
+        with contextlib.suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, task, max(LOW_PRIORITY, os.getpriority(os.PRIO_PROCESS, task)))
 
 
 if __name__ == "__main__":

@@ -20,6 +20,7 @@ from calibtui.gateway.observability.metrics import Metrics
 _PROCESS = "process_"
 _SUMMED = ("counter", "histogram")
 _TIMES = "_created"
+_UNDER_WAY = "calibtui_requests_in_flight"
 
 Key = tuple[str, tuple[tuple[str, str], ...]]
 
@@ -50,7 +51,8 @@ class RelayedMetrics(Collector):
         with self._lock:
             last = self._running.pop(worker, None)
             if last is not None:
-                self._ended = _added(self._ended, last)
+                # Of a worker that was killed nothing is under way any more, whatever it said last.
+                self._ended = _added(self._ended, [family for family in last if family.name != _UNDER_WAY])
 
     def collect(self) -> Iterable[Metric]:
         with self._lock:

@@ -49,7 +49,7 @@ def composed(
         paused=working.paused_by is not None,
         paused_by=working.paused_by or "",
         scoring=working.scoring,
-        budgets=_budgets(settings, facts, working),
+        budgets=facts.budgets if (known := ledger_budgets(settings, working)) is None else known,
         totals=facts.totals,
         outcome=facts.outcome,
         viewers=tuple(viewers),
@@ -59,10 +59,10 @@ def composed(
     )
 
 
-def _budgets(settings: Settings, facts: Facts, working: Working) -> tuple[Budget, ...]:
-    """An open ledger knows better than its rows."""
+def ledger_budgets(settings: Settings, working: Working) -> tuple[Budget, ...] | None:
+    """As the open ledger tells them, which knows better than its rows; None while none is open."""
     if working.budgets is None:
-        return facts.budgets
+        return None
     lines = (line for line in working.budgets if line.node in settings.budgets)
     return tuple(budget_told(line.node, line.cap, line.spent, line.held, settings.budgets[line.node]) for line in lines)
 

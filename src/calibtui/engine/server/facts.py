@@ -14,7 +14,7 @@ from calibtui.store.store import Store
 from calibtui.workspace.settings import BudgetSettings, Settings
 
 WARNED = (95, 80, 50)
-RUNS_READ = 200
+RUNS_READ = 50
 _STATES = {"running": "interrupted", "killed": "interrupted"}
 """A stage that the store has as running, and that no job of this engine runs, was cut off."""
 
@@ -30,13 +30,14 @@ class Facts:
     warnings: tuple[str, ...] = ()
 
 
-def read_facts(context: QueryContext, now: float) -> Facts:
-    """`now` in UTC seconds tells in which period budgets are."""
+def read_facts(context: QueryContext, now: float, known: tuple[Budget, ...] | None = None) -> Facts:
+    """`now` in UTC seconds tells in which period budgets are. `known`: the budgets, where an open ledger knows better
+    than its rows, which take long to add up when they are many."""
     totals = TOTALS[0](context) if TOTALS else _counted(context.store)
     runs = [made for row in reversed(context.store.runs.newest(RUNS_READ)) if (made := made_by(row)) is not None]
     warnings: tuple[str, ...] = ()
     try:
-        budgets = budget_nodes(context.settings, context.store, now)
+        budgets = budget_nodes(context.settings, context.store, now) if known is None else known
     except CalibtuiError as error:
         budgets, warnings = (), (error.message,)
     rows = {row.stage: row for row in context.store.jobs.newest_stages()}

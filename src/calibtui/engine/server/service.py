@@ -14,10 +14,11 @@ from calibtui.core.errors import CalibtuiError
 from calibtui.engine.jobs.desk import JobDesk
 from calibtui.engine.jobs.relayed_metrics import RelayedMetrics
 from calibtui.engine.jobs.settings_now import SettingsNow
+from calibtui.engine.jobs.working import Working
 from calibtui.engine.queries.registry import COMMANDS, QUERIES, QueryContext, load_all
 from calibtui.engine.server.board import BETWEEN_S, Board
 from calibtui.engine.server.commands import OWN, carry_out
-from calibtui.engine.server.composing import composed
+from calibtui.engine.server.composing import composed, ledger_budgets
 from calibtui.engine.server.facts import Facts, read_facts
 from calibtui.engine.server.file_system import network_warning
 from calibtui.engine.wire.exchange import Command, Done, Query
@@ -55,6 +56,7 @@ class Service:
         self._facts: Facts | None = None
         self._facts_due = 0.0
         self._changed = asyncio.Event()
+        self._publishing_now = asyncio.Lock()
         self._tasks: list[asyncio.Task[None]] = []
         self._kept: set[asyncio.Task[None]] = set()
         self._on_ended: list[Callable[[], None]] = []
@@ -97,11 +99,14 @@ class Service:
         await self._publish()
         return done
 
-    def touch(self, *, rows: bool = False) -> None:
-        """Something that the snapshot tells has changed; `rows`: of the store. From the event loop."""
+    def touch(self, *, rows: bool = False, at_once: bool = False) -> None:
+        """Something that the snapshot tells has changed; `rows`: of the store; `at_once`: what the next snapshot tells
+        must be read after this. From the event loop."""
         if rows:
             self._data += 1
             self._stale = True
+        if at_once:
+            self._facts_due = 0.0
         self._changed.set()
 
     @contextlib.contextmanager
@@ -171,14 +176,16 @@ class Service:
             await asyncio.sleep(BETWEEN_S)
 
     async def _publish(self) -> None:
-        self.board.publish(await self._content())
+        # One after the other, so that no snapshot is told of facts that are older than those of the one before it.
+        async with self._publishing_now:
+            self.board.publish(await self._content())
 
     async def _content(self) -> Snapshot:
         loop = asyncio.get_running_loop()
         if self._stale and loop.time() >= self._facts_due:
             self._stale = False
             began = loop.time()
-            self._facts = await self.in_thread(self._read_facts)
+            self._facts = await self.in_thread(self._read_facts, self.jobs.working())
             took = loop.time() - began
             self._facts_due = loop.time() + max(FACTS_EVERY_S, took / FACTS_SHARE)
         if self._stale:
@@ -196,8 +203,9 @@ class Service:
             warnings=tuple(filter(None, (*self._warnings, self.settings.error))),
         )
 
-    def _read_facts(self) -> Facts:
-        return read_facts(self.context(), time.time())
+    def _read_facts(self, working: Working) -> Facts:
+        context = self.context()
+        return read_facts(context, time.time(), ledger_budgets(context.settings, working))
 
     async def _ending_when_idle(self) -> None:
         while True:

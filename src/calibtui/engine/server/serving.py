@@ -13,6 +13,7 @@ from calibtui.engine.server.app import make_app
 from calibtui.engine.server.connections import OwnUserProtocol
 from calibtui.engine.server.lock import held_lock
 from calibtui.engine.server.service import Service
+from calibtui.workspace.load import load_settings
 
 BACKLOG = 64
 GRACE_S = 2
@@ -32,9 +33,11 @@ async def serve(root: Path, path: Path, *, idle_s: float | None = None, on_ready
     """Serves the workspace on the socket `path` until its service ends; `on_ready` gets the service once clients can
     connect. `idle_s`: seconds without viewer and job after which it ends, None: as calibtui.toml says.
 
-    Raises WorkspaceBusyError where another engine, or a headless run, has the workspace.
+    Raises WorkspaceBusyError where another engine, or a headless run, has the workspace; ConfigurationError for what is
+    wrong with calibtui.toml.
     """
-    state = root / ".calibtui"
+    # Before anything is written: a directory that is no workspace stays as it is.
+    state = load_settings(root).state
     with held_lock(root, state, path):
         service = Service(root, idle_s=idle_s)
         try:
