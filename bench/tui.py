@@ -82,11 +82,11 @@ def run(quick: bool = False) -> dict[str, Any]:
             {"what": "hello app, first paint, CPU", "value": 1000 * hello[1], "unit": "ms"},
             _row("workbench, first paint, CPU", 1000 * ours[1], "ms", ours[1] <= SLOWER * hello[1],
                  f"≤ {SLOWER}× hello", ours[1] / hello[1]),
-            {"what": "workbench, every figure, CPU", "value": 1000 * full[1], "unit": "ms", "ratio": full[1] / hello[1]},
+            _figures("CPU", full[1], hello[1]),
             {"what": "hello app, first paint, wall", "value": 1000 * hello[0], "unit": "ms"},
             _row("workbench, first paint, wall", 1000 * ours[0], "ms", ours[0] <= SLOWER * hello[0],
                  f"≤ {SLOWER}× hello", ours[0] / hello[0]),
-            {"what": "workbench, every figure, wall", "value": 1000 * full[0], "unit": "ms", "ratio": full[0] / hello[0]},
+            _figures("wall", full[0], hello[0]),
             _row("nothing changes, bytes to the terminal", still_bytes, "B/s", still_bytes == 0, "0"),
             _row("nothing changes, CPU", still_cpu, "% of a core", still_cpu <= IDLE_SHARE, f"≤ {IDLE_SHARE:.0f} %"),
             _row(f"live at {COLUMNS}×{LINES}, bytes to the terminal", live_bytes, "B/s", live_bytes <= LIVE_BYTES,
@@ -99,6 +99,10 @@ def run(quick: bool = False) -> dict[str, Any]:
 def _row(what: str, value: float, unit: str, ok: bool, target: str, ratio: float | None = None) -> dict[str, Any]:
     row = {"what": what, "value": value, "unit": unit, "target": target, "ok": ok}
     return row if ratio is None else {**row, "ratio": ratio}
+
+
+def _figures(kind: str, seconds: float, hello: float) -> dict[str, Any]:
+    return {"what": f"workbench, every figure, {kind}", "value": 1000 * seconds, "unit": "ms", "ratio": seconds / hello}
 
 
 def _first_paint(what: str, until: bytes) -> tuple[float, float]:

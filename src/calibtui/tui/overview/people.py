@@ -17,7 +17,7 @@ SHOWN_JOBS = 6
 def next_step(snapshot: Snapshot, width: int) -> Sequence[Line]:
     lines: list[Line] = [
         [("→ " if not number else "  ", "accent"), (text, "strong")]
-        for number, text in enumerate(wrapped(snapshot.next_step, max(10, width - 2)))
+        for number, text in enumerate(wrapped(snapshot.next_step, max(10, width - 2)) if snapshot.next_step else ())
     ]
     for warning in snapshot.warnings:
         lines += [
