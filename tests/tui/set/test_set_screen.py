@@ -29,7 +29,7 @@ async def opened(
 ) -> AsyncIterator[Pilots]:
     async with on_screen(make, engine, "set", "", size, theme) as pilot:
         await until(pilot, lambda: isinstance(pilot.app.screen, SetScreen) and pilot.app.screen.view is not None)
-        await pilot.pause()
+        await pilot.pause(0.1)
         yield pilot
 
 
@@ -74,6 +74,22 @@ async def test_turning_a_knob_previews_what_changes_and_turns_nothing(make_workb
         await until(pilot, lambda: "+9 added" in text(pilot.app))
     assert Draft(overrides=("selection.size=72",)) in engine.asked
     assert not [command for command in engine.done if isinstance(command, Turn)]
+
+
+async def test_the_frames_begin_with_what_a_knob_changed_and_say_why_in_full(make_workbench: Make) -> None:
+    async with opened(make_workbench, ModelEngine()) as pilot:
+        frames = pilot.app.screen.query_one(SetFrames)
+        frames.cursor = 40
+        await pressed(pilot, "down", "right")
+        await until(pilot, lambda: "+9 added" in text(pilot.app))
+        assert frames.cursor == 0
+        await until(pilot, lambda: "pool/line0/frame_0000.jpg: hardest" in text(pilot.app))
+        frames.focus()
+        frames.cursor = 7
+        here = frames.current
+        await pressed(pilot, "c", "down", "enter")
+        await pilot.pause(0.5)
+        assert frames.current == here
 
 
 async def test_turning_quickly_asks_for_the_last_value_alone(

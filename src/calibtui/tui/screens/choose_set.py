@@ -65,5 +65,5 @@ def _line(one: SetLine | None, width: int) -> Line:
     if one is None:
         return [("the draft", "title")]
     used = counted(one.used_by, "INT8 model") if one.used_by else "not used yet"
-    rest = f"{one.size:>6,} frames  {padded(one.strategy, 18)} {moment(one.at)}  {used}, by {one.by}"
+    rest = f"{one.size:>6,} frames  {moment(one.at)}  {one.strategy}, {used}, by {one.by}"
     return [(padded(one.name, 20) + " ", "strong"), (cut(rest, width - 21), "plain")]

@@ -12,7 +12,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
 from calibtui.engine.wire.sets import Export
-from calibtui.tui.text import padded, plain
+from calibtui.tui.text import cut, padded, plain
 from calibtui.tui.widgets.lines import Line
 from calibtui.tui.widgets.row_list import RowList
 
@@ -50,7 +50,7 @@ class ExportRows(RowList[tuple[str, str]]):
         return [
             ("[x] " if on else "[ ] ", "key" if on else "muted"),
             (padded(choice[0], 16), "strong" if on else "plain"),
-            (choice[1], "muted"),
+            (cut(choice[1], max(0, width - 20)), "muted"),
         ]
 
 

@@ -31,11 +31,16 @@ compared with; the others follow, hardest first."""
         super().__init__(_line, _heading, empty="…", id=id)
 
     def show_set(self, view: SetView) -> None:
-        """Shows the set's frames; the cursor stays on its frame where that is still there."""
-        here = self.current.digest if self.current else ""
+        """Shows the set's frames. While it has the focus the cursor stays on its frame where that is still there;
+        else it
+        goes to the top, where the changes are."""
+        here = self.current.digest if self.current and self.has_focus else ""
         rows = sorted(view.frames, key=_place)
         self.show(rows, empty=view.said or "The set is empty: score the pool first.")
-        self.cursor = next((row for row, frame in enumerate(rows) if frame.digest == here), self.cursor)
+        otherwise = self.cursor if self.has_focus else 0
+        self.cursor = next((row for row, frame in enumerate(rows) if frame.digest == here), otherwise)
+        if self.rows:
+            self.post_message(self.Highlighted(self, self.cursor))
 
 
 def _place(frame: SetFrame) -> tuple[int, float, str]:
