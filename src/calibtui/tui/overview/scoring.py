@@ -53,10 +53,14 @@ def _far(now: Scoring, width: int) -> Line:
 
 
 def _fast(now: Scoring, width: int) -> Line:
-    rate = f"{now.rate:.1f}/s"
-    left = f"  {duration(now.seconds_left)} left" if now.seconds_left is not None else ""
-    line = sparkline(now.rates, min(60, max(0, width - LABEL - len(rate) - len(left) - 2)))
-    return _labelled("pace", [(rate, "strong"), (left, "plain"), ("  " + line, "accent")], width)
+    """The rate now; once nothing is left, only how it went."""
+    spans: list[Span] = []
+    if now.done + now.failed < now.total:
+        spans.append((f"{now.rate:.1f}/s", "strong"))
+        spans.append((f"  {duration(now.seconds_left)} left" if now.seconds_left is not None else "", "plain"))
+    taken = sum(len(span[0]) for span in spans)
+    line = sparkline(now.rates, min(60, max(0, width - LABEL - taken - 2)))
+    return _labelled("pace", [*spans, ("  " + line if spans else line.lstrip(), "accent")], width)
 
 
 def _cache(now: Scoring, width: int) -> Line:

@@ -105,7 +105,9 @@ class RunsScreen(WorkbenchScreen):
             if found.total > len(found.runs)
             else ""
         )
-        line.said = f"{count(found.total)} runs{' match' if wanted else ''}{older}"
+        one = found.total == 1
+        matching = (" matches" if one else " match") if wanted else ""
+        line.said = f"{count(found.total)} {'run' if one else 'runs'}{matching}{older}"
         line.refill()
 
     def _row(self, run: RunLine, width: int) -> Line:
