@@ -118,7 +118,7 @@ class StageRunner:
         if settings.quantization.max_map_drop is None or settings.evaluation is None:
             return None
         if not self._divided:
-            self._parts = split_evaluation(self._evaluation_set(), settings.evaluation.seed)
+            self._parts = split_evaluation(self._evaluation_set(), settings.evaluation.seed, settings.evaluation.scenes)
             self._divided = True
         if self._parts is None:
             self._context.note(

@@ -71,3 +71,10 @@ def test_frames_of_one_sequence_stay_together_where_there_are_several():
 def test_too_few_frames_with_objects_are_not_divided():
     assert split_evaluation(of(*(frame(number, 0) for number in range(20))), 0) is None
     assert split_evaluation(of(*(frame(number) for number in range(90))), 0) is None
+
+
+def test_scenes_are_told_apart_as_the_settings_say():
+    evaluation = of(*(frame(number, 0) for number in range(90)))
+    split = split_evaluation(evaluation, 0, scenes=r"/(\d\d)")
+    tens = [{Path(uri).name[:2] for uri in uris(side)} for side in (split.search, split.report)]
+    assert not tens[0] & tens[1]

@@ -11,7 +11,7 @@ from calibtui.evaluation.bootstrap import paired_drop
 from calibtui.evaluation.coco import Matches, match, mean_ap
 from calibtui.pipeline.context import Context
 from calibtui.pipeline.detection_pass import detect_all
-from calibtui.pipeline.evaluation_set import EvaluationSet
+from calibtui.pipeline.evaluation_set import EvaluationSet, scenes_of
 from calibtui.pipeline.search.book import Measured, Measures, TrialBook
 from calibtui.pipeline.search.confidence import probability_within
 from calibtui.pipeline.search.float_layers import fewest_that_hold, path_to_float, ranked_units
@@ -122,7 +122,8 @@ class Search:
         finally:
             made.path.unlink(missing_ok=True)
             made.record.unlink(missing_ok=True)
-        drop = paired_drop(self._reference, matches, seed=0, replicates=REPLICATES)
+        clusters = scenes_of(self._frames, self._context.evaluation_settings().scenes)
+        drop = paired_drop(self._reference, matches, seed=0, replicates=REPLICATES, clusters=clusters)
         return Measured(mean_ap(matches).map, drop.points, (drop.high - drop.low) / 3.92)
 
     def _float_matches(self) -> tuple[Matches, float]:

@@ -16,7 +16,7 @@ from pathlib import Path, PurePosixPath
 from calibtui.core.digests import digest_of
 from calibtui.core.files import written_whole
 from calibtui.pipeline.context import Context
-from calibtui.pipeline.evaluation_set import EvaluationFrame, EvaluationSet, part_of
+from calibtui.pipeline.evaluation_set import EvaluationSet, part_of, scenes_of
 
 FEWEST = 8
 """Frames with objects that each part must have; fewer say nothing of a drop."""
@@ -36,15 +36,16 @@ class Split:
     digest: str
 
 
-def split_evaluation(evaluation: EvaluationSet, seed: int) -> Split | None:
+def split_evaluation(evaluation: EvaluationSet, seed: int, scenes: str | None = None) -> Split | None:
     """Two parts of `evaluation`, alike in classes and crowdedness, the same for the same seed. None where one of them
     would be too small to measure anything on.
 
-    Frames of one directory stay together where there are several directories, and equal frames always do.
+    Frames of one scene stay together: as `scenes` ([evaluation] scenes) tells them apart, else by directory where there
+    are several; equal frames always do.
     """
     searched: list[int] = []
     reported: list[int] = []
-    for alike in _threes(evaluation, seed):
+    for alike in _threes(evaluation, seed, scenes):
         first, *others = sorted(alike, key=lambda unit: _chance(seed, "side", *_names(evaluation, unit)))
         short = REPORTED * len(searched) <= len(reported)
         (searched if short else reported).extend(first)
@@ -65,10 +66,10 @@ def keep_split(context: Context, split: Split) -> Path:
     return path
 
 
-def _threes(evaluation: EvaluationSet, seed: int) -> list[list[list[int]]]:
+def _threes(evaluation: EvaluationSet, seed: int, scenes: str | None) -> list[list[list[int]]]:
     """Units of frames, three by three of those most alike: by their rarest class, then by how many objects they
     show."""
-    units = _units(evaluation.frames)
+    units = _units(evaluation, scenes)
     seen = Counter(int(label) for frame in evaluation.frames for label in frame.truth.classes)
 
     def alike(unit: list[int]) -> tuple[int, int, float]:
@@ -81,12 +82,15 @@ def _threes(evaluation: EvaluationSet, seed: int) -> list[list[list[int]]]:
     return [ordered[place : place + size] for place in range(0, len(ordered), size)]
 
 
-def _units(frames: Sequence[EvaluationFrame]) -> list[list[int]]:
+def _units(evaluation: EvaluationSet, scenes: str | None) -> list[list[int]]:
+    frames = evaluation.frames
+    told = scenes_of(evaluation, scenes)
     folders = [str(PurePosixPath(frame.uri).parent) for frame in frames]
     by_folder = len(set(folders)) >= SCENES
     units: dict[str, list[int]] = defaultdict(list)
     for place, frame in enumerate(frames):
-        units[folders[place] if by_folder else frame.digest].append(place)
+        scene = folders[place] if by_folder else frame.digest
+        units[scene if told is None else str(told[place])].append(place)
     return list(units.values())
 
 
