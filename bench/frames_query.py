@@ -116,6 +116,9 @@ def _changing(desk: _Desk, frames: int, bare: float) -> list[dict[str, Any]]:
 
     live = _seconds(lambda: [scored(number) for number in range(20)]) / 20
     page = desk.ask(Frames(limit=ROWS)).rows
+    desk.ask(Frame(digest=page[-1].digest))
+    while (keeper := desk.context.memory.get("descriptor sketch")) is not None and keeper.made is None:
+        time.sleep(0.1)
     detail = _median(lambda number: desk.ask(Frame(digest=page[number].digest)), 5)
     drafted = _seconds(lambda: desk.ask(Draft(overrides=())))
     return [

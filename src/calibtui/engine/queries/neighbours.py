@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibtui.core.errors import ConfigurationError
+from calibtui.engine.queries.descriptor_sketch import newest_sketch
 from calibtui.engine.queries.pool_rows import PoolRows
 from calibtui.engine.queries.pool_view import PoolView
 from calibtui.engine.queries.registry import QueryContext
@@ -17,8 +18,7 @@ from calibtui.pool.index import DESCRIPTOR_SIZE, DESCRIPTOR_VERSION
 
 SHOWN = 6
 IN_MEMORY = 200_000
-"""Frames whose descriptors are kept beside the store: 200 MB; a larger pool is searched in the store, which takes
-longer."""
+"""Frames whose descriptors are kept beside the store: 200 MB; of a larger pool a sketch is."""
 KEPT = 256
 
 
@@ -74,6 +74,9 @@ def _nearest(context: QueryContext, rows: PoolRows, place: int) -> list[tuple[in
         best = np.argpartition(-cosine, count - 1)[:count]
         best = best[np.argsort(-cosine[best], kind="stable")]
         return [(int(other), float(cosine[other])) for other in best]
+    sketch = newest_sketch(context, rows, lambda digests: stored_descriptors(context, digests))
+    if sketch is not None:
+        return sketch.nearest(place, SHOWN)
     own = stored_descriptors(context, [rows.digest(place)])[0]
     found = context.store.browsing.nearest(own.tolist(), DESCRIPTOR_VERSION, SHOWN + 1)
     places = rows.places([digest for digest, _ in found])
