@@ -41,11 +41,6 @@ def _words(value: Any) -> str:
     return one_line(str(value))
 
 
-def changed(knob: Knob) -> bool:
-    """Whether it stands elsewhere than calibtui.toml says."""
-    return bool(parsed(knob.value) != parsed(knob.written))
-
-
 def choice_values(knob: Knob) -> tuple[str, ...]:
     """The JSON text of each choice; a knob that is true or false always has these two."""
     if not knob.choices and isinstance(parsed(knob.value), bool):
