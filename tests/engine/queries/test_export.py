@@ -12,7 +12,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from tests.engine.queries.conftest import DOCUMENT
+from tests.engines import serving
 
+from calibtui.cli.main import main
 from calibtui.core.errors import ConfigurationError
 from calibtui.detector.detector import Detector
 from calibtui.engine.wire.sets import Export, Lock, Turn
@@ -154,3 +156,19 @@ def test_an_export_never_writes_over_and_knows_what_there_is(locked, tmp_path):
         with pytest.raises(ConfigurationError):
             locked.do(command)
     assert not (tmp_path / "x").exists()
+
+
+def test_the_command_writes_the_same_with_and_without_an_engine(locked, tmp_path, capsys):
+    def exported(name: str) -> list[str]:
+        capsys.readouterr()
+        options = ["--images", "copy", "--with", "reader,coco", "--name", "release-7", "--json"]
+        assert main(["export", str(locked.root), "--to", str(tmp_path / name), *options]) == 0
+        return json.loads(capsys.readouterr().out)["files"]
+
+    locked.store.close()
+    headless = exported("headless")
+    with serving(locked.root):
+        assert exported("by-engine") == headless
+    assert {"calibration-set.json", "calibration_reader.py", "coco.json", "frames/names.json"} <= set(headless)
+    for file in headless:
+        assert (tmp_path / "by-engine" / file).read_bytes() == (tmp_path / "headless" / file).read_bytes()
