@@ -11,7 +11,7 @@ from calibtui.engine.wire.exchange import Query
 SORTS = ("difficulty", "path", "spread", "objects", "classes", "size", "captured", "mark")
 
 
-class FrameLine(msgspec.Struct, frozen=True, kw_only=True):
+class FrameLine(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A row of the pool. `digest` is the lower-case hex SHA-256. `difficulty` in [0, 1] or None where unscored;
     `spread`: the largest difference between its passes. `mark`: "", "picked", "dropped", "pinned" or "excluded";
     `in_set`: belongs to the draft set as it stands. `classes`: names of annotated classes with counts, most first.
