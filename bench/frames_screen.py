@@ -148,17 +148,17 @@ def _over_an_engine(frames: int) -> list[dict[str, Any]]:
 
 
 def _ordering_rows(terminal: Terminal, frames: int) -> list[dict[str, Any]]:
-    name, arrived = f"engine, {frames:,} frames", b" frames"
+    name = f"engine, {frames:,} frames"
     rows: list[dict[str, Any]] = [
         {"what": f"{name}: first rows after start", "value": terminal.until(f"{frames:,}".encode()), "unit": "ms"}
     ]
     terminal.settle(3.0)
     for what, key, sought in (
         ("turn round", b"r", "↑".encode()),
-        ("sort by path, the first time", b">", b"by path"),
-        ("back to difficulty", b"<", b"by difficulty"),
+        ("sort by path, the first time", b">", b"path"),
+        ("back to difficulty", b"<", b"difficulty"),
         ("filter score>80", b"/score>80\r", b" of "),
-        ("no filter", b"\x1b", arrived),
+        ("no filter", b"\x1b", b"frames"),
     ):
         worst = terminal.until(sought, key)
         rows.append(_row(f"{name}: {what}", worst, "ms", worst <= FIRST_ROWS_MS, f"≤ {FIRST_ROWS_MS:.0f} ms"))

@@ -22,8 +22,8 @@ from calibtui.tui.widgets.pool_pages import PoolPages, marked
 from calibtui.tui.widgets.pool_reader import Asks, PoolReader
 from calibtui.tui.widgets.pool_row import note_strip, row_strip
 
-STRIPS = 2000
-"""Drawn lines kept; beyond that all are drawn anew."""
+STRIPS = 300
+"""Drawn lines kept; beyond that all are drawn anew. Each is a dozen objects that garbage collection looks through."""
 
 
 class PoolTable(ScrollView, can_focus=True):
@@ -154,6 +154,8 @@ class PoolTable(ScrollView, can_focus=True):
             styles = {role: self.get_component_rich_style(f"line--{role}") for role in palette.ROLES}
             styles["cursor-score"] = styles["cursor"] + Style(color=styles["accent"].color)
             styles["range"] = self.get_component_rich_style("pool-table--range")
+            if self.app.no_color:
+                styles["range"] += Style(underline=True)
             self._palette = styles
         return self._palette
 
