@@ -15,6 +15,7 @@ from calibtui.core.errors import ConfigurationError
 from calibtui.core.files import unwritable_named
 from calibtui.detector.detector import Detector
 from calibtui.pipeline.coco_export import coco_document
+from calibtui.pipeline.handover.write import write_handover
 from calibtui.pipeline.named_sets import named_set, shown_name
 from calibtui.pipeline.reader_export import FILE_NAME as READER
 from calibtui.pipeline.reader_export import reader_source
@@ -26,8 +27,10 @@ from calibtui.selection.manifest import read_manifest
 from calibtui.store.store import Store
 from calibtui.workspace.settings import Settings
 
-PARTS = ("manifest", "images", "links", "reader", "tensorrt-cache", "coco", "model", "report")
+PARTS = ("manifest", "images", "links", "reader", "tensorrt-cache", "openvino", "coco", "model", "report")
 FRAMES = "frames"
+_WANTED: dict[str, set[str]] = {"tensorrt": {"tensorrt-cache"}, "openvino": {"openvino"}}
+"""What goes with a model for that target without being asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +66,11 @@ def export(settings: Settings, target: Path, what: Collection[str], name: str = 
 
 def export_set(settings: Settings, store: Store, target: Path, what: Collection[str], name: str = "") -> list[str]:
     """Writes `what`, of PARTS, into `target`, which must not exist; returns the names written. `name`: of a set, ""
-    the newest. A reader without images brings links to them; model and report are left out where there are none.
+    the newest. A reader without images brings links to them; model and report are left out where there are none. With
+    the model come README.md and deployment.json, and what its target wants.
 
-    Raises ConfigurationError where there is nothing to hand over yet, and for a frame whose file has changed.
+    Raises ConfigurationError where there is nothing to hand over yet, and for a frame or a float model whose file has
+    changed.
     """
     if unknown := [part for part in what if part not in PARTS]:
         raise ConfigurationError(f"{unknown[0][:40]!r} can't be exported.", f"There are {', '.join(PARTS)}.")
@@ -101,6 +106,11 @@ def _handed(settings: Settings, store: Store, name: str) -> _Handed:
 
 
 def _write(handed: _Handed, what: set[str], target: Path) -> None:
+    if "openvino" in what:
+        what.add("model")
+        _ranges(handed)
+    if "model" in what and handed.model is not None:
+        what |= _WANTED.get(_record(handed.model).get("scheme", {}).get("target", ""), set())
     if "manifest" in what:
         shutil.copy2(handed.path, target / "calibration-set.json")
     if "model" in what and handed.model is not None:
@@ -119,6 +129,10 @@ def _write(handed: _Handed, what: set[str], target: Path) -> None:
     if "coco" in what:
         document = _coco(handed, with_frames=bool(what & {"images", "links", "reader"}))
         (target / "coco.json").write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+    if "model" in what and handed.model is not None:
+        copied = target / handed.model.name
+        detector, record = _detector(handed.settings), _record(handed.model)
+        write_handover(target, detector, copied, record, openvino="openvino" in what)
 
 
 def _copy_model(handed: _Handed, target: Path) -> None:

@@ -31,6 +31,17 @@ def cpu_features() -> CpuFeatures:
     return parse_cpuinfo(text, platform.machine())
 
 
+def cpu_name() -> str:
+    """Of this machine's CPU as Linux names it, with the name of its architecture where it has none."""
+    try:
+        lines = CPUINFO.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        lines = []
+    pairs = [line.partition(":") for line in lines]
+    named = [value.strip() for key, _, value in pairs if key.strip().lower() in ("model name", "cpu model")]
+    return named[0] if named and named[0] else platform.machine()
+
+
 def parse_cpuinfo(text: str, machine: str) -> CpuFeatures:
     """Features from the text of Linux's /proc/cpuinfo ("flags" on x86, "Features" on ARM) and the machine's name."""
     flags: set[str] = set()

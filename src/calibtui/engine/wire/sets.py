@@ -155,7 +155,7 @@ class Lock(Command, frozen=True, kw_only=True):
 
 class Export(Command, frozen=True, kw_only=True):
     """Writes a set out. `what`: any of "manifest", "images" (copied), "links", "reader" (a calibration data reader for
-    onnxruntime), "tensorrt-cache", "coco". `name`: "" is the newest set."""
+    onnxruntime), "tensorrt-cache", "openvino", "coco", "model", "report". `name`: "" is the newest set."""
 
     path: ClassVar[str] = "export"
     to: str
