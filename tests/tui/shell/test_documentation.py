@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import re
 
+from tests.conftest import REPOSITORY
 from textual.keys import format_key
 
 from calibtui.tui.keys_known import bindings
-from tests.conftest import REPOSITORY
 
 PAGE = REPOSITORY / "docs" / "workbench.md"
 MARKS = re.compile(r"(<!-- keys -->\n).*?(<!-- /keys -->)", re.DOTALL)

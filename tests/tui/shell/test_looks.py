@@ -17,31 +17,30 @@ EMPTY: Snapshot = snapshot(
 )  # fmt: skip
 
 
+WALK = (
+    ("overview", (), "Attached"),
+    ("help", ("question_mark",), "Here"),
+    ("start", ("escape", "s"), "Start what?"),
+    ("budgets", ("escape", "6"), "Audit trail"),
+    ("runs", ("7",), "40 runs"),
+    ("run", ("down", "enter"), "Settings"),
+)
+"""Name, keys from where the one before ended, what it says then."""
+
+
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("theme", ["dark", "light"])
-@pytest.mark.parametrize(
-    ("name", "keys", "words"),
-    [
-        ("overview", (), "Attached"),
-        ("budgets", ("6",), "Audit trail"),
-        ("runs", ("7",), "40 runs"),
-        ("help", ("question_mark",), "Here"),
-        ("start", ("s",), "Start what?"),
-        ("run", ("7", "down", "enter"), "Settings"),
-    ],
-)
-async def test_screens(
-    make_workbench: Make, name: str, keys: tuple[str, ...], words: str, size: tuple[int, int], theme: str
-) -> None:
+async def test_screens(make_workbench: Make, size: tuple[int, int], theme: str) -> None:
     app = make_workbench(MemoryEngine(), theme)
     async with app.run_test(size=size) as pilot:
         await until(pilot, lambda: app.snapshot is not None)
-        for key in keys:
-            await pilot.pause(0.15)
-            await pressed(pilot, key)
-        await until(pilot, lambda: words in text(app) or app.size.height < 30)
-        await pilot.pause(0.2)
-        assert_looks(app, name)
+        for name, keys, words in WALK:
+            for key in keys:
+                await pressed(pilot, key)
+                await pilot.pause(0.1)
+            await until(pilot, lambda words=words: words in text(app) or app.size.height < 30)
+            await pilot.pause(0.1)
+            assert_looks(app, name)
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -52,34 +51,32 @@ async def test_an_empty_workspace(make_workbench: Make, size: tuple[int, int]) -
         assert_looks(app, "empty")
 
 
-@pytest.mark.parametrize("key", "167")
-async def test_the_smallest_terminal_says_that_it_is_too_small(make_workbench: Make, key: str) -> None:
+async def test_the_smallest_terminal_says_that_it_is_too_small(make_workbench: Make) -> None:
     app = make_workbench(MemoryEngine())
     async with app.run_test(size=(20, 5)) as pilot:
         await until(pilot, lambda: app.snapshot is not None)
-        await pressed(pilot, key)
-        await said(pilot, "20×5")
-        assert "q quits" in text(app)
+        for key in "671":
+            await pressed(pilot, key)
+            await said(pilot, "20×5")
+            assert "q quits" in text(app)
 
 
-@pytest.mark.parametrize("key", "167")
-async def test_the_largest_terminal_is_filled(make_workbench: Make, key: str) -> None:
+async def test_the_largest_terminal_is_filled(make_workbench: Make) -> None:
     app = make_workbench(MemoryEngine())
     async with app.run_test(size=(500, 200)) as pilot:
         await until(pilot, lambda: app.snapshot is not None)
-        await pressed(pilot, key)
-        await pilot.pause(0.2)
-        lines = text(app).splitlines()
-    assert len(lines) == 200
-    assert "Overview" in lines[0] and "commands" in lines[-1]
+        for key in "671":
+            await pressed(pilot, key)
+            await pilot.pause(0.2)
+            lines = text(app).splitlines()
+            assert len(lines) == 200
+            assert "Overview" in lines[0] and "commands" in lines[-1]
 
 
-@pytest.mark.parametrize("key", "167")
-async def test_every_width_and_height_shows_something(make_workbench: Make, key: str) -> None:
+async def test_every_width_and_height_shows_something(make_workbench: Make) -> None:
     app = make_workbench(MemoryEngine())
     async with app.run_test(size=(80, 24)) as pilot:
         await until(pilot, lambda: app.snapshot is not None)
-        await pressed(pilot, key)
         for width, height in (
             (40, 10),
             (41, 11),
