@@ -48,11 +48,14 @@ async def _measured(place: Place, rounds: int) -> dict[str, Any]:
     await _done(engine, Start(stages=("select",), overrides=chosen, confirmed=True))
     idle = await _latencies(engine, asyncio.create_task(asyncio.sleep(3.0)))
     busy = await _latencies(engine, asyncio.create_task(_quantized(engine, rounds)))
-    alone, watched = [], []
+    alone, watched, cpu = [], [], []
     for _ in range(rounds):
+        began = _cpu_seconds(place.pid)
         alone.append(await _scored(engine, next(temperatures)))
+        between = _cpu_seconds(place.pid)
         with _Viewers(place):
             watched.append(await _scored(engine, next(temperatures)))
+        cpu.append((_cpu_seconds(place.pid) - between) - (between - began))
     ratio = statistics.median(watched) / statistics.median(alone)
     spread = max(alone) / min(alone)
     await engine.do(Stop(confirmed=True))
@@ -77,6 +80,12 @@ async def _measured(place: Place, rounds: int) -> dict[str, Any]:
                 "ratio": ratio,
                 "target": f"≤ {ALLOWED_SLOWER}×",
                 "ok": ratio <= ALLOWED_SLOWER,
+            },
+            {
+                "what": "CPU that they take of the engine meanwhile",
+                "value": 1000 * statistics.median(cpu),
+                "unit": "ms",
+                "ratio": statistics.median(cpu) / statistics.median(alone),
             },
         ],
     }
@@ -118,6 +127,12 @@ async def _latencies(engine: SocketEngine, meanwhile: asyncio.Task[None]) -> lis
         await asyncio.sleep(EVERY_S)
     await meanwhile
     return took
+
+
+def _cpu_seconds(pid: int) -> float:
+    """Of the process itself, user and system."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def _p99(values: list[float]) -> float:

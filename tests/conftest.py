@@ -88,11 +88,11 @@ def make_workspace(tmp_path: Path, sample_data: Path, practice_url: str) -> Call
 
 
 @pytest.fixture
-def runtime_directory(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+def runtime_directory(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """Engines' sockets of this test are in a directory of its own, with a path that is short enough."""
-    directory = Path(tempfile.mkdtemp(prefix="calibtui-test-", dir="/tmp"))
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(directory))
-    return directory
+    with tempfile.TemporaryDirectory(prefix="calibtui-test-", dir="/tmp", ignore_cleanup_errors=True) as directory:
+        monkeypatch.setenv("XDG_RUNTIME_DIR", directory)
+        yield Path(directory)
 
 
 @pytest.fixture
