@@ -7,7 +7,6 @@ import signal
 import time
 from dataclasses import asdict, replace
 
-from calibtui.core.money import eur
 from calibtui.core.summary import RunSummary
 from calibtui.engine.jobs.messages import Ended
 from calibtui.store.jobs import JobRow
@@ -39,10 +38,6 @@ def notice_of(row: JobRow) -> tuple[str, str]:
 def summary_text(summary: RunSummary) -> str:
     """JSON that `calibtui.cli` can make the summary of again; figures that are no number stay none."""
     return json.dumps(asdict(summary), default=dict)
-
-
-def worst_case_in_words(micro: int) -> str:
-    return f"{eur(micro):,.2f} EUR"
 
 
 def _cause(code: int) -> str:
