@@ -29,6 +29,9 @@ async def test_e_lifts_a_cap_with_a_reason_and_the_audit_trail_keeps_it(open_wor
         await said(pilot, "of €250.00")
         await said(pilot, "€200.00 → €250.00")
         assert "two" in text(pilot.app)
+        pilot.app.clear_notifications()
+        await pressed(pilot, "tab", "tab", "enter")
+        await until(pilot, lambda: any(note.message.startswith("two\n") for note in pilot.app._notifications))
 
 
 async def test_a_cap_that_is_no_number_or_has_no_reason_is_not_set(open_workbench: Open) -> None:

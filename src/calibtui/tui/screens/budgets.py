@@ -19,6 +19,7 @@ from calibtui.tui.text import cut, padded, right
 from calibtui.tui.throttle import Throttle
 from calibtui.tui.widgets.lines import Line, LineView
 from calibtui.tui.widgets.row_list import RowList
+from calibtui.tui.widgets.wrapping import wrapped
 
 AGAIN_S = 2.0
 """The books are read again at most so often while a run writes into them."""
@@ -37,7 +38,7 @@ class SpendingList(RowList[Spend]):
 
 class AuditList(RowList[Audit]):
     HELP: ClassVar[str] = (
-        "Every change of a cap and every reconciled difference: who, when, from what to what, and why."
+        "Every change of a cap and every reconciled difference: who, when, from what to what, and why. Enter shows the reason in full."
     )
 
 
@@ -47,7 +48,7 @@ class BooksLine(LineView):
     said = ""
 
     def lines(self, width: int) -> list[Line]:
-        return [[(cut(self.said, width), "muted")]]
+        return [[(text, "muted")] for text in wrapped(self.said, width)]
 
 
 class BudgetsScreen(WorkbenchScreen):
@@ -56,8 +57,8 @@ class BudgetsScreen(WorkbenchScreen):
     DEFAULT_CSS = """
     BudgetsScreen BudgetTree { height: auto; max-height: 50%; margin: 0 1; }
     BudgetsScreen BooksLine { margin: 0 1 1 1; }
-    BudgetsScreen #books { height: 1fr; layout: horizontal; }
-    BudgetsScreen.-narrow #books, BudgetsScreen.-normal #books { layout: vertical; }
+    BudgetsScreen #books { height: 1fr; layout: vertical; }
+    BudgetsScreen.-vast #books { layout: horizontal; }
     BudgetsScreen #books > RowList { margin: 0 1; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -117,6 +118,9 @@ class BudgetsScreen(WorkbenchScreen):
     def on_row_list_chosen(self, chosen: RowList.Chosen) -> None:
         if isinstance(chosen.rows, BudgetTree):
             self.action_cap()
+        elif isinstance(chosen.rows, AuditList) and chosen.rows.current is not None:
+            change = chosen.rows.current
+            self.workbench.tell(change.why, f"{change.by}, {moment(change.at)}, {change.node}")
 
     def action_cap(self) -> None:
         budget = self.query_one(BudgetTree).current
