@@ -38,7 +38,8 @@ class SpendingList(RowList[Spend]):
 
 class AuditList(RowList[Audit]):
     HELP: ClassVar[str] = (
-        "Every change of a cap and every reconciled difference: who, when, from what to what, and why. Enter shows the reason in full."
+        "Every change of a cap and every reconciled difference: who, when, from what to what, and why. "
+        "Enter shows the reason in full."
     )
 
 
