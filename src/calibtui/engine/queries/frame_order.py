@@ -162,26 +162,25 @@ def _measured(view: PoolView, name: str) -> NDArray[np.float64]:
 
 
 def _text(view: PoolView, test: Text) -> Mask:
+    if test.name == "path":
+        return _found(view.rows.uris, test.values)
+    if test.name == "reason":
+        return _reason(view, test.values)
     holds = np.zeros(len(view.rows), bool)
     for value in test.values:
-        match test.name:
-            case "path":
-                holds |= _found(view.rows.uris, value)
-            case "digest":
-                holds |= _boolean(pc.starts_with(view.rows.digests, value))
-            case "reason":
-                holds |= _reason(view, value)
-            case _:
-                holds |= _class(view, value)
+        if test.name == "digest":
+            holds |= _boolean(pc.starts_with(view.rows.digests, value))
+        else:
+            holds |= _class(view, value)
     return holds
 
 
-def _found(texts: pa.Array, value: str) -> Mask:
-    """Which of `texts` have `value` in them, where `*` stands for anything."""
-    if "*" in value:
-        pattern = ".*".join(re.escape(part) for part in value.split("*"))
-        return _boolean(pc.match_substring_regex(texts, f"(?s){pattern}", ignore_case=True))
-    return _boolean(pc.match_substring(texts, value, ignore_case=True))
+def _found(texts: pa.Array, values: tuple[str, ...]) -> Mask:
+    """Which of `texts` have any of `values` in them, where `*` stands for anything."""
+    if len(values) > 1 or "*" in values[0]:
+        patterns = (".*".join(re.escape(part) for part in value.split("*")) for value in values)
+        return _boolean(pc.match_substring_regex(texts, f"(?s){'|'.join(patterns)}", ignore_case=True))
+    return _boolean(pc.match_substring(texts, values[0], ignore_case=True))
 
 
 def _boolean(found: pa.Array | pa.ChunkedArray) -> Mask:
@@ -189,11 +188,11 @@ def _boolean(found: pa.Array | pa.ChunkedArray) -> Mask:
     return mask
 
 
-def _reason(view: PoolView, value: str) -> Mask:
+def _reason(view: PoolView, values: tuple[str, ...]) -> Mask:
     judged = view.judged
     said = [np.zeros(0, bool)]
     for chunk in judged.reasons.chunks:
-        fits = np.concatenate([[0], np.cumsum(_found(chunk.flatten(), value))])
+        fits = np.concatenate([[0], np.cumsum(_found(chunk.flatten(), values))])
         ends = np.concatenate([[0], np.cumsum(pc.fill_null(pc.list_value_length(chunk), 0).to_numpy())])
         said.append(fits[ends[1:]] > fits[ends[:-1]])
     of_row = np.concatenate([*said, [False]])
