@@ -56,7 +56,7 @@ class Version:
 
 
 class Materials:
-    """Of one detector, calibration set and scheme. `folder` takes the files of trials."""
+    """Of one detector, calibration set and scheme."""
 
     def __init__(
         self,
@@ -69,7 +69,7 @@ class Materials:
         frames: Sequence[CalibrationFrame],
     ) -> None:
         self.scheme = scheme
-        self.folder = context.state / "search"
+        self.folder = trial_folder(context)
         self._context, self._detector, self._manifest = context, detector, manifest
         self._statistics, self._frames = statistics, frames
         self._ranges: dict[Recipe, dict[str, Range]] = {}
@@ -181,6 +181,11 @@ class Materials:
 
     def _of_scheme(self) -> set[str]:
         return {node.name for node in self._plain.model.graph.node if node.op_type in self.scheme.op_types}
+
+
+def trial_folder(context: Context) -> Path:
+    """Where the files of trials are for as long as a search runs."""
+    return context.state / "search"
 
 
 def _spread(frames: Sequence[CalibrationFrame]) -> Sequence[CalibrationFrame]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -22,7 +23,7 @@ from calibtui.pipeline.quantize_stage import (
     set_frames,
     statistics_of,
 )
-from calibtui.pipeline.search.materials import Materials
+from calibtui.pipeline.search.materials import Materials, trial_folder
 from calibtui.pipeline.search.recipe import Recipe
 from calibtui.pipeline.search.search import Found, Search
 from calibtui.pipeline.search.split import Split, keep_split
@@ -47,12 +48,15 @@ def searched_model(
     prepared = prepared_model(context, detector)
     calibrated = statistics_of(context, detector, manifest, scheme, prepared, histograms=True)
     frames = set_frames(context, manifest)
-    materials = Materials(context, detector, manifest, scheme, prepared, calibrated.statistics, frames)
-    named = detector if detector.classes else detector.with_classes(split.search.classes)
-    search = Search(context, named, materials, split, limit, key)
-    found = search.run(_first(context))
-    context.tell("quantize", 0, 0, f"writing {found.recipe.in_words()}")
-    made = materials.build(found.recipe, context.state / "models" / f"{detector.path.stem}.{key[:12]}.int8.onnx")
+    try:
+        materials = Materials(context, detector, manifest, scheme, prepared, calibrated.statistics, frames)
+        named = detector if detector.classes else detector.with_classes(split.search.classes)
+        search = Search(context, named, materials, split, limit, key)
+        found = search.run(_first(context))
+        context.tell("quantize", 0, 0, f"writing {found.recipe.in_words()}")
+        made = materials.build(found.recipe, context.state / "models" / f"{detector.path.stem}.{key[:12]}.int8.onnx")
+    finally:
+        shutil.rmtree(trial_folder(context), ignore_errors=True)
     seconds = time.monotonic() - started
     record = {
         **facts_of(made, prepared, found.recipe.calibrator, manifest),
