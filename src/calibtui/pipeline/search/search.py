@@ -26,7 +26,7 @@ EVALUATIONS = 40
 """What a search may take, in evaluations of the float model on all evaluation frames."""
 FOR_REMEDIES, FOR_RANKING, FOR_ALL = 0.3, 0.55, 0.75
 """Shares of that after which no new measurement of a step begins; the rest is for what began before."""
-SURE = 0.75
+SURE = 0.9
 """How probable a drop within the limit must be."""
 REPLICATES = 200
 LEAST_UNIT_S = 0.5
