@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar, cast
@@ -92,9 +91,11 @@ class SocketEngine:
     def _client(self) -> httpx.AsyncClient:
         import httpx
 
+        from calibtui.engine.client.streams import UnixTransport
+
         if self._opened is None:
             self._opened = httpx.AsyncClient(
-                transport=httpx.AsyncHTTPTransport(uds=os.fspath(self.socket_path)),
+                transport=UnixTransport(self.socket_path),
                 base_url="http://engine",
                 headers=self._headers,
                 timeout=httpx.Timeout(ANSWER_S, connect=CONNECT_S),
