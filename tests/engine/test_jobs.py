@@ -16,6 +16,7 @@ from calibtui.core.errors import EngineRefusedError
 from calibtui.engine.jobs.order_of_jobs import startable
 from calibtui.engine.wire.money import SetCap
 from calibtui.engine.wire.runs import Cancel, JobOutcome, Pause, Rerun, Resume, Start, Stop
+from calibtui.engine.wire.sets import Lock
 from calibtui.practice.options import PracticeOptions
 from calibtui.practice.process import practice_server, read_books
 from calibtui.store.jobs import JobRow
@@ -33,6 +34,9 @@ def all_ended(snapshot):
 
 def states(snapshot):
     return {stage.name: stage.state for stage in snapshot.stages}
+
+
+_ORDER = {"done": 0, "running": 1, "queued": 2, "never": 2}
 
 
 async def done(engine, **start):
@@ -91,6 +95,9 @@ async def test_the_whole_pipeline_is_told_as_it_goes_and_what_came_of_it(engine)
     assert scoring[-1].spent > 0
     assert json.loads(end.summary)["evaluation"]["drop"] == pytest.approx(last.outcome.drop)
     assert last.notices[-1].text.startswith("The whole pipeline is done")
+    for each in seen:
+        told = [_ORDER[state] for state in states(each).values()]
+        assert told == sorted(told), f"stages out of the job's own order: {states(each)}"
     numbers = [each.number for each in seen]
     assert numbers == sorted(set(numbers))
 
@@ -102,6 +109,17 @@ async def test_a_stage_whose_source_changed_is_outdated(engine):
     last = await first(engine, lambda now: states(now)["quantize"] == "outdated")
     assert states(last)["select"] == "done"
     assert "quantize" in last.next_step
+
+
+async def test_a_set_that_was_locked_by_hand_counts_as_chosen_and_its_model_as_made_of_the_newest_set(engine):
+    await done(engine, stages=("score",))
+    await engine.do(Lock(name="release-7"))
+    locked = await first(engine, lambda now: states(now)["select"] == "done")
+    assert locked.next_step == "Quantize the model with the set."
+    await done(engine, stages=("quantize", "evaluate"))
+    last = await first(engine, lambda now: states(now)["evaluate"] not in ("running", "never"))
+    assert states(last) == dict.fromkeys(states(last), "done")
+    assert last.next_step == ""
 
 
 async def test_a_wrong_setting_fails_the_job_with_the_exit_code_and_the_words_of_the_headless_command(engine):

@@ -8,13 +8,16 @@ from pathlib import Path
 import pytest
 from tests.engines import becomes_true
 
+from calibtui.core.progress import Progress
 from calibtui.core.scores import CallRecord, Score
 from calibtui.engine.client.events import EventParser
+from calibtui.engine.jobs.live import LiveRun
+from calibtui.engine.jobs.messages import Report
 from calibtui.engine.jobs.relayed_metrics import RelayedMetrics, by_label, collected, value_of
 from calibtui.engine.jobs.watched_metrics import WatchedMetrics
 from calibtui.engine.server.board import Board
 from calibtui.engine.server.file_system import file_system, network_warning
-from calibtui.engine.server.stages import made_by, outdated_stages
+from calibtui.engine.server.stages import NewestSet, made_by, outdated_stages
 from calibtui.engine.wire.snapshot import Snapshot, Stage, Viewer
 from calibtui.store.jobs import JobRow, StageRow
 from calibtui.store.runs import RunRow
@@ -86,22 +89,79 @@ SELECTION = {"size": 4, "strategy": "hardest"}
 QUANTIZATION = {"target": "ort-cpu", "calibrator": "mse", "frames": 4}
 
 
+def chosen(manifest, at, digest="sha256:a"):
+    return NewestSet(digest, manifest, at, "4 frames by hardest")
+
+
+def outdated(runs, newest, rows, scored_at=None, made_of=None):
+    return outdated_stages(runs, newest, rows, scored_at or {}, lambda model: (made_of or {}).get(model, ""))
+
+
 def test_a_set_is_outdated_by_scores_that_came_after_it_and_not_by_those_it_was_made_of():
     whole = run("one", 10.0, scoring=SCORING | {"calls": 4}, selection=SELECTION | {"manifest": "/a"})
     rows = {"select": StageRow("select", "one", "done", 8.0, 9.0)}
-    assert outdated_stages([whole], "/a", rows) == set()
+    newest = chosen("/a", None)
+    assert outdated([whole], newest, rows, {"one": 7.0}) == set()
     hits_alone = run("two", 20.0, scoring=SCORING | {"calls": 0})
-    assert outdated_stages([whole, hits_alone], "/a", rows) == set()
+    assert outdated([whole, hits_alone], newest, rows, {"one": 7.0, "two": 20.0}) == set()
     asked = run("three", 30.0, scoring=SCORING | {"calls": 1})
-    assert outdated_stages([whole, hits_alone, asked], "/a", rows) == {"select"}
+    assert outdated([whole, hits_alone, asked], newest, rows, {"one": 7.0, "three": 29.0}) == {"select"}
+
+
+def test_a_run_that_goes_on_after_its_scoring_does_not_outdate_what_was_chosen_from_its_scores_meanwhile():
+    long = run("one", 100.0, scoring=SCORING | {"calls": 4}, selection=SELECTION | {"manifest": "/a"})
+    rows = {"select": StageRow("select", "two", "done", 30.0, 31.0)}
+    assert outdated([long], chosen("/a", None), rows, {"one": 10.0}) == set()
+    assert outdated([long], chosen("/a", None), rows, {"one": 32.0}) == {"select"}
+
+
+def test_a_set_that_was_locked_by_hand_after_scoring_is_up_to_date():
+    scored = run("two", 20.0, scoring=SCORING | {"calls": 4})
+    rows = {"select": StageRow("select", "one", "done", 8.0, 9.0)}
+    assert outdated([scored], chosen("/b", 25.0), rows, {"two": 20.0}) == set()
+    assert outdated([scored], chosen("/b", 25.0), {}, {"two": 26.0}) == {"select"}
 
 
 def test_a_model_is_outdated_by_another_set_and_current_again_with_the_one_it_was_made_of():
     first = run("one", 1.0, selection=SELECTION | {"manifest": "/a"}, quantization=QUANTIZATION | {"model": "/m"})
-    assert "quantize" not in outdated_stages([first], "/a", {})
-    assert "quantize" in outdated_stages([first], "/b", {})
+    assert "quantize" not in outdated([first], chosen("/a", 1.0), {})
+    assert "quantize" in outdated([first], chosen("/b", 1.0), {})
     back = run("two", 2.0, selection=SELECTION | {"manifest": "/a"})
-    assert "quantize" not in outdated_stages([first, back], "/a", {})
+    assert "quantize" not in outdated([first, back], chosen("/a", 2.0), {})
+
+
+def test_a_model_of_a_set_that_was_locked_by_hand_is_current_by_the_record_beside_it():
+    first = run("one", 1.0, selection=SELECTION | {"manifest": "/a"}, quantization=QUANTIZATION | {"model": "/m"})
+    second = run("two", 3.0, quantization=QUANTIZATION | {"model": "/n"})
+    locked = chosen("/b", 2.0, "sha256:b")
+    made_of = {"/m": "sha256:a", "/n": "sha256:b"}
+    assert outdated([first], locked, {}, made_of=made_of) == {"quantize", "evaluate"}
+    assert "quantize" not in outdated([first, second], locked, {}, made_of=made_of)
+
+
+def test_stages_of_a_running_job_are_queued_running_and_done_in_its_own_order_whatever_is_read_meanwhile():
+    live = LiveRun("r", ("score", "select", "evaluate"), "m", "p")
+    live.told(Report(progress=(Progress("pool", 3, 9, "looking for files"),)))
+
+    def seen():
+        return {name: stage.state for name, stage in live.stages(False).items()}
+
+    assert seen() == {"score": "queued", "select": "queued", "evaluate": "queued"}, "evaluation frames are no stage"
+    live.moved("score", "running")
+    assert seen() == {"pool": "running", "score": "running", "select": "queued", "evaluate": "queued"}
+    live.moved("score", "done")
+    live.moved("select", "running")
+    live.moved("select", "done")
+    live.moved("evaluate", "running")
+    assert seen() == {"score": "done", "select": "done", "evaluate": "running"}
+
+
+def test_a_pool_that_the_job_has_indexed_is_not_indexed_again_when_a_later_stage_looks_for_files():
+    live = LiveRun("r", ("pool", "score"), "m", "p")
+    live.moved("pool", "done")
+    live.moved("score", "running")
+    live.told(Report(progress=(Progress("pool", 0, 0, "looking for files"),)))
+    assert live.stages(False)["pool"].state == "done"
 
 
 def test_a_summary_of_a_shape_that_nobody_knows_is_passed_over():

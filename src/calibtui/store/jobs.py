@@ -83,6 +83,11 @@ class JobTable(Table):
         )
         return [StageRow(*row) for row in self._rows(sql)]
 
+    def stage_ends(self, stage: str) -> dict[str, float]:
+        """When the stage ended, UTC seconds, by run; without runs in which it didn't."""
+        rows = self._rows("SELECT run, ended_at FROM jobs WHERE stage = ? AND ended_at IS NOT NULL", [stage])
+        return {str(run): float(at) for run, at in rows}
+
     def of_run(self, run: str) -> JobRow | None:
         """The job whose newest attempt is that run."""
         rows = self._rows(f"SELECT {_NAMES} FROM queued_jobs WHERE run = ?", [run])

@@ -14,6 +14,7 @@ from calibtui.engine.wire.snapshot import Scoring, Stage
 
 RATES_S = 60
 RATE_OVER_S = 10
+_INDEX_FIRST = ("score", "select")
 _TRIED = ("calibtui_frames_scored_total", "calibtui_frames_failed_total")
 
 
@@ -59,15 +60,16 @@ class LiveRun:
             self._counted[name] = done
 
     def stages(self, paused: bool) -> dict[str, Stage]:
-        """Those of this job that have not ended, and the one that works for them."""
+        """Those of this job, also when they have ended: the store, which is asked now and then, may not know it yet;
+        and the one that works for them."""
         told = {
             name: self._stage(name, "paused" if paused and state == "running" else state)
             for name, state in self._stages.items()
-            if state in ("queued", "running")
         }
         newest = self._newest()
-        # Scoring and selecting look for new files first, which is the work of another stage.
-        if newest is not None and self.current and newest.stage == "pool" != self.current:
+        # Scoring and selecting look for new files first, which is the work of another stage. A stage of the job's own
+        # that is done stays done.
+        if newest is not None and newest.stage == "pool" and self.current in _INDEX_FIRST and "pool" not in told:
             told["pool"] = self._stage("pool", "paused" if paused else "running")
         return told
 

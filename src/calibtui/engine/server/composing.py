@@ -73,8 +73,11 @@ def _staged(stages: Sequence[Stage], working: Working) -> tuple[Stage, ...]:
 
 
 def _as_it_goes(before: Stage, now: Stage) -> Stage:
-    """What waits for its turn still shows what came of it the last time."""
-    return now if now.state != "queued" else replace(before, state="queued")
+    """What waits for its turn still shows what came of it the last time; of what has ended the store knows more, once
+    it knows that."""
+    if now.state == "queued":
+        return replace(before, state="queued")
+    return before if now.state == before.state == "done" else now
 
 
 def next_step(settings: Settings, stages: Sequence[Stage]) -> str:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from calibtui.core.errors import CalibtuiError
+from calibtui.engine.queries.known_sets import set_of_model
 from calibtui.engine.queries.registry import TOTALS, QueryContext
-from calibtui.engine.server.stages import STAGE_NAMES, Made, made_by, outdated_stages
+from calibtui.engine.server.stages import STAGE_NAMES, Made, NewestSet, chosen_at, made_by, outdated_stages
 from calibtui.engine.wire.snapshot import Budget, Outcome, Stage, Totals
 from calibtui.pipeline.money import balances
 from calibtui.store.jobs import StageRow
@@ -41,11 +43,13 @@ def read_facts(context: QueryContext, now: float, known: tuple[Budget, ...] | No
     except CalibtuiError as error:
         budgets, warnings = (), (error.message,)
     rows = {row.stage: row for row in context.store.jobs.newest_stages()}
-    newest = context.store.artifacts.newest_set()
-    manifest = str(context.state / newest) if newest else None
-    outdated = outdated_stages(runs, manifest, rows)
+    newest = _newest_set(context)
+    scored_at = context.store.jobs.stage_ends("score")
+    outdated = outdated_stages(runs, newest, rows, scored_at, lambda model: set_of_model(context, Path(model)))
     stages = tuple(
         _stage(name, rows.get(name), runs, outdated=name in outdated, indexed=name == "pool" and totals.frames > 0)
+        if name != "select" or newest is None
+        else _selecting(newest, rows.get(name), outdated=name in outdated)
         for name in STAGE_NAMES
     )
     return Facts(totals, stages, budgets, _outcome(runs), warnings)
@@ -78,6 +82,23 @@ def _stage(name: str, row: StageRow | None, runs: list[Made], *, outdated: bool,
     said = _newest_said([made for made in runs if made.run == row.run], name)
     state = "outdated" if state == "done" and outdated else state
     return Stage(name=name, state=state, said=said, ended_at=row.ended_at)
+
+
+def _newest_set(context: QueryContext) -> NewestSet | None:
+    newest = context.store.artifacts.newest_set()
+    if newest is None:
+        return None
+    row = next(row for row in context.store.set_names.sets() if row.manifest == newest)
+    said = f"{row.size:,} frames by {row.strategy}"
+    return NewestSet(row.digest, str(context.state / newest), row.at if row.name else None, said)
+
+
+def _selecting(newest: NewestSet, row: StageRow | None, *, outdated: bool) -> Stage:
+    """There is a set: a stage chose it, or somebody by hand since."""
+    if row is not None and row.state != "done" and row.started_at > (newest.at or 0.0):
+        return Stage(name="select", state=_STATES.get(row.state, row.state), said=newest.said, ended_at=row.ended_at)
+    state = "outdated" if outdated else "done"
+    return Stage(name="select", state=state, said=newest.said, ended_at=chosen_at(newest, row))
 
 
 def _newest_said(runs: list[Made], name: str) -> str:

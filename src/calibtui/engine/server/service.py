@@ -182,10 +182,12 @@ class Service:
 
     async def _content(self) -> Snapshot:
         loop = asyncio.get_running_loop()
+        # Asked before the facts are read: a job that ends meanwhile is not gone before its stages are told as ended.
+        working = self.jobs.working()
         if self._stale and loop.time() >= self._facts_due:
             self._stale = False
             began = loop.time()
-            self._facts = await self.in_thread(self._read_facts, self.jobs.working())
+            self._facts = await self.in_thread(self._read_facts, working)
             took = loop.time() - began
             self._facts_due = loop.time() + max(FACTS_EVERY_S, took / FACTS_SHARE)
         if self._stale:
@@ -195,7 +197,7 @@ class Service:
         return composed(
             settings,
             self._facts,
-            self.jobs.working(),
+            working,
             data=self._data,
             started_at=self.started_at,
             viewers=self.board.viewers if hasattr(self, "board") else (),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,6 +28,17 @@ class Made:
     outcome: Outcome | None
 
 
+@dataclass(frozen=True, slots=True)
+class NewestSet:
+    """The calibration set chosen last, by a run or by hand. `manifest` is an absolute path; `at`: when it was locked
+    by hand, UTC seconds, None where it never was."""
+
+    digest: str
+    manifest: str
+    at: float | None
+    said: str
+
+
 def made_by(row: RunRow) -> Made | None:
     """None for a run that left no summary, and for one of a shape that nobody knows any more."""
     if row.summary is None:
@@ -38,15 +49,28 @@ def made_by(row: RunRow) -> Made | None:
         return None
 
 
-def outdated_stages(runs: Sequence[Made], manifest: str | None, stages: Mapping[str, StageRow]) -> set[str]:
-    """Stages that are done, but of something that is no longer the newest. `manifest`: the newest set's."""
+def chosen_at(newest: NewestSet | None, stage: StageRow | None) -> float | None:
+    """When the set was chosen last, None where none ever was. `stage`: the newest run's selecting, which also ends
+    where it chooses a set that was there already."""
+    ends = (newest.at if newest else None, stage.ended_at if stage else None)
+    return max((at for at in ends if at is not None), default=None)
+
+
+def outdated_stages(
+    runs: Sequence[Made],
+    newest: NewestSet | None,
+    stages: Mapping[str, StageRow],
+    scored_at: Mapping[str, float],
+    set_of: Callable[[str], str],
+) -> set[str]:
+    """Stages that are done, but of something that is no longer the newest. `scored_at`: when scoring ended, by run;
+    `set_of` tells the digest of the set that a model (its path) was made of, "" where nobody knows."""
     outdated = set()
-    chosen = stages.get("select")
-    if chosen is not None and chosen.ended_at is not None:
-        # Within one run, selecting comes after scoring.
-        asked_at = max((made.ended_at for made in runs if made.calls and made.run != chosen.run), default=0.0)
-        if asked_at > chosen.ended_at:
-            outdated.add("select")
+    at = chosen_at(newest, stages.get("select"))
+    # A run goes on for long after its scoring: what another chose meanwhile is of these scores already.
+    asked_at = max((scored_at.get(made.run, made.ended_at) for made in runs if made.calls), default=0.0)
+    if at is not None and asked_at > at:
+        outdated.add("select")
     made_of, evaluated, model, set_then = "", "", "", ""
     for made in runs:
         set_then = made.manifest or set_then
@@ -54,8 +78,12 @@ def outdated_stages(runs: Sequence[Made], manifest: str | None, stages: Mapping[
             model, made_of = made.model, set_then
         if made.outcome is not None:
             evaluated = model
-    if model and manifest is not None and made_of and made_of != manifest:
-        outdated.add("quantize")
+    if model and newest is not None:
+        # A set that was locked by hand is in no run's summary, so the record beside the model counts first.
+        digest = set_of(model)
+        current = digest == newest.digest if digest else made_of in ("", newest.manifest)
+        if not current:
+            outdated.add("quantize")
     if evaluated != model or "quantize" in outdated:
         outdated.add("evaluate")
     return outdated
