@@ -54,6 +54,40 @@ def test_targets_without_zero_points_get_symmetric_int8_and_float_outputs(target
     assert not scheme.quantize_outputs and not scheme.quantize_bias and scheme.simulate
 
 
+@pytest.mark.parametrize(
+    ("here", "kind"), [(VNNI, "vnni"), (AVX2_ONLY, "avx2"), (ARM, "arm"), (CpuFeatures("other"), "other")]
+)
+def test_auto_means_this_machine_and_its_own_kernels(here, kind):
+    scheme = preset("ort-cpu", PLAIN, here)
+    assert scheme.cpu == here.kind == kind and not scheme.simulate
+    assert scheme.simulation_in_words() == ""
+
+
+@pytest.mark.parametrize(("asked", "bits"), [("vnni", 8), ("avx2", 7), ("arm", 8)])
+@pytest.mark.parametrize("here", [VNNI, AVX2_ONLY, ARM])
+def test_a_file_for_another_cpu_is_that_cpus_wherever_it_is_made_and_is_judged_by_simulation(asked, bits, here):
+    scheme = preset("ort-cpu", QuantizationSettings(cpu=asked), here)
+    assert scheme.cpu == asked and scheme.reduce_range == (bits == 7)
+    assert scheme.simulate == (asked != here.kind)
+    if asked == here.kind:
+        assert scheme == preset("ort-cpu", PLAIN, here), "naming this machine's own CPU changes nothing"
+    else:
+        assert "which this machine's is not" in scheme.simulation_in_words()
+        assert scheme.describe() != preset("ort-cpu", PLAIN, here).describe()
+
+
+def test_saturation_that_a_simulation_does_not_show_is_said():
+    scheme = preset("ort-cpu", QuantizationSettings(cpu="avx2", reduce_range=False), VNNI)
+    assert scheme.saturates and "does not saturate" in scheme.simulation_in_words()
+    assert not preset("ort-cpu", QuantizationSettings(cpu="avx2"), VNNI).saturates
+
+
+@pytest.mark.parametrize("target", ["ort-cuda", "tensorrt", "openvino"])
+def test_other_targets_do_not_depend_on_the_cpu(target):
+    asked = QuantizationSettings(cpu="avx2")
+    assert preset(target, asked, VNNI) == preset(target, PLAIN, ARM)
+
+
 def test_settings_override_the_preset_and_it_is_said():
     scheme = preset("ort-cpu", QuantizationSettings(per_channel=False, op_types=("Conv",)), VNNI)
     assert not scheme.per_channel and scheme.op_types == ("Conv",)

@@ -24,11 +24,9 @@ from calibtui.quantization.presets import preset
 from calibtui.quantization.provenance import Provenance, versions
 from calibtui.quantization.quantize import QuantizedModel, quantize
 from calibtui.quantization.ranges import ranges
-from calibtui.quantization.schemes import Scheme
+from calibtui.quantization.schemes import PRECISE, Scheme
 from calibtui.quantization.tensors import tensors_to_observe
 from calibtui.store.artifacts import ModelRow
-
-PRECISE = ("session.x64quantprecision", "1")
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,10 +184,7 @@ def known_model(context: Context, key: str, manifest: Mapping[str, Any], scheme:
 def _int8(context: Context, row: ModelRow, manifest: Mapping[str, Any], scheme: Scheme) -> Int8Model:
     path = context.state / row.path
     if scheme.simulate:
-        context.note(
-            f"The INT8 model for {scheme.target} is judged by simulation in float on this machine: its accuracy is the "
-            "target's, its speed is not."
-        )
+        context.note(scheme.simulation_in_words())
     summary = QuantizationSummary(
         model=str(path),
         **{name: row.record[name] for name in ("target", "calibrator", "frames", "seconds", "inference_seconds")},

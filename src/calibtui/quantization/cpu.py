@@ -21,6 +21,13 @@ class CpuFeatures:
     vnni: bool = False
     dot_product: bool = False
 
+    @property
+    def kind(self) -> str:
+        """ "vnni", "avx2" (x86 without VNNI), "arm" or "other": what decides an INT8 scheme."""
+        if self.architecture == "x86":
+            return "vnni" if self.vnni else "avx2"
+        return self.architecture
+
 
 def cpu_features() -> CpuFeatures:
     """Of this machine; a CPU that can't be asked counts as one without the fast instructions."""

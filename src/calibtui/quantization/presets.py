@@ -22,20 +22,37 @@ _PER_CHANNEL = "Weights have a scale per output channel: depthwise convolutions 
 
 
 def preset(target: str, settings: QuantizationSettings, cpu: CpuFeatures) -> Scheme:
-    """The scheme of `target` on `cpu`, with whatever `settings` overrides. Raises SettingsError for an unknown
-    target.
+    """The scheme of `target`, with whatever `settings` overrides; `cpu` is this machine's, and for ort-cpu the one that
+    is meant where the settings name none. Raises SettingsError for an unknown target.
     """
-    makers = {"ort-cpu": _ort_cpu, "ort-cuda": _ort_cuda, "tensorrt": _tensorrt, "openvino": _openvino}
+    makers = {"ort-cuda": _ort_cuda, "tensorrt": _tensorrt, "openvino": _openvino}
+    if target == "ort-cpu":
+        return _overridden(_ort_cpu(settings.cpu, cpu.kind), settings)
     if target not in makers:
         raise SettingsError(
-            f"[quantization] target: {target!r} is not a target.", f"Choose one of {', '.join(sorted(makers))}."
+            f"[quantization] target: {target!r} is not a target.",
+            f"Choose one of {', '.join(sorted([*makers, 'ort-cpu']))}.",
         )
-    return _overridden(makers[target](cpu), settings)
+    return _overridden(makers[target](), settings)
 
 
-def _ort_cpu(cpu: CpuFeatures) -> Scheme:
+def _ort_cpu(asked: str, here: str) -> Scheme:
+    """For the kind of CPU that is `asked` for; evaluated on one of the kind `here`."""
+    kind = here if asked == "auto" else asked
+    made = _for_kind(kind)
+    if kind == here:
+        return made
+    reason = (
+        "Judged by running the Q/DQ graph in float: this machine's CPU is of another kind, and its integer kernels are "
+        "not those that the model will meet."
+    )
+    return replace(made, simulate=True, why=(*made.why, reason))
+
+
+def _for_kind(kind: str) -> Scheme:
     base = Scheme(
         target="ort-cpu",
+        cpu=kind,
         activations="uint8",
         weights="int8",
         per_channel=True,
@@ -49,12 +66,12 @@ def _ort_cpu(cpu: CpuFeatures) -> Scheme:
             "than the float model.",
         ),
     )
-    if cpu.architecture == "arm":
+    if kind == "arm":
         reason = "uint8 activations with int8 weights: ARM's kernels widen before they add, so nothing saturates."
         return replace(base, why=(*base.why, reason))
-    if cpu.vnni:
+    if kind == "vnni":
         reason = (
-            "uint8 activations with int8 weights: this CPU's VNNI adds their products in 32 bits, so nothing saturates."
+            "uint8 activations with int8 weights: the CPU's VNNI adds their products in 32 bits, so nothing saturates."
         )
         return replace(base, why=(*base.why, reason))
     reason = (
@@ -88,17 +105,22 @@ def _simulated(target: str, activations_symmetric: bool, why: tuple[str, ...]) -
     )
 
 
-def _tensorrt(_: CpuFeatures) -> Scheme:
-    return _simulated("tensorrt", True, ("Activations are symmetric int8: TensorRT takes no zero points but 0.",))
+def _tensorrt() -> Scheme:
+    reasons = (
+        "Activations are symmetric int8: TensorRT takes no zero points but 0.",
+        "Residual sums are rounded where they meet: TensorRT computes a convolution with the sum behind it in the "
+        "precision of the sum's other input.",
+    )
+    return replace(_simulated("tensorrt", True, reasons), residual_adds=True)
 
 
-def _ort_cuda(_: CpuFeatures) -> Scheme:
+def _ort_cuda() -> Scheme:
     return _simulated(
         "ort-cuda", True, ("Activations are symmetric int8: CUDA's integer kernels take no zero points.",)
     )
 
 
-def _openvino(_: CpuFeatures) -> Scheme:
+def _openvino() -> Scheme:
     return _simulated(
         "openvino", False, ("Activations are asymmetric uint8 and weights symmetric int8, OpenVINO's own.",)
     )

@@ -18,6 +18,8 @@ from onnxruntime.quantization.qdq_quantizer import QDQQuantizer
 from onnxruntime.quantization.quant_utils import QuantType
 
 from calibtui.core.errors import ModelError
+from calibtui.quantization.graph import graph_of
+from calibtui.quantization.residuals import residual_inputs, round_residuals
 from calibtui.quantization.schemes import Scheme
 
 Range = tuple[float, float]
@@ -50,6 +52,7 @@ def qdq_model(
 def _run(
     model: onnx.ModelProto, ranges: Mapping[str, Range], scheme: Scheme, float_nodes: tuple[str, ...]
 ) -> tuple[onnx.ModelProto, frozenset[str]]:
+    residual = residual_inputs(graph_of(model), scheme, float_nodes) if scheme.residual_adds else {}
     filled = dict.fromkeys(_float_activations(model), _PLACEHOLDER) | dict(ranges)
     constants = {tensor.name for tensor in model.graph.initializer}
     data = TensorsData(
@@ -70,8 +73,9 @@ def _run(
             extra_options=_options(scheme),
         )
         made = quantizer.quantize_model()
+        round_residuals(made, residual, filled, scheme)
         quantizer.model.topological_sort()
-    return made, frozenset(set(quantizer.quantized_value_map) - constants)
+    return made, frozenset((set(quantizer.quantized_value_map) | set(residual.values())) - constants)
 
 
 def _options(scheme: Scheme) -> dict[str, Any]:

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 
-import numpy as np
 import onnx
 import onnxruntime as ort
-from onnx import helper, numpy_helper
+from onnx import numpy_helper
 
 from calibtui.quantization.bias_correction import rounded_weights
 from calibtui.quantization.graph import Graph, graph_of
+from calibtui.quantization.pairs import pair
 from calibtui.quantization.schemes import Scheme
 from calibtui.quantization.sessions import session_of
 
@@ -73,20 +73,8 @@ def _round(model: onnx.ModelProto, bounds: Mapping[str, Range], scheme: Scheme) 
 
 def _pair(
     model: onnx.ModelProto, name: str, bounds: Range, scheme: Scheme, renamed: dict[str, str]
-) -> list[onnx.NodeProto]:
-    low, high = min(bounds[0], 0.0), max(bounds[1], 0.0)
-    kind = np.int8 if scheme.activations == "int8" else np.uint8
-    least = np.iinfo(kind).min
-    if scheme.symmetric_activations:
-        scale, zero = max(-low, high) / 127 or 1.0, 0 if kind is np.int8 else 128
-    else:
-        scale = (high - low) / 255 or 1.0
-        zero = int(np.clip(round(-low / scale) + least, least, least + 255))
-    constants = [f"{name}.scale", f"{name}.zero"]
-    model.graph.initializer.append(numpy_helper.from_array(np.array(scale, np.float32), constants[0]))
-    model.graph.initializer.append(numpy_helper.from_array(np.array(zero, kind), constants[1]))
-    renamed[name] = f"{name}.rounded"
-    return [
-        helper.make_node("QuantizeLinear", [name, *constants], [f"{name}.integers"], name=f"{name}.Q"),
-        helper.make_node("DequantizeLinear", [f"{name}.integers", *constants], [renamed[name]], name=f"{name}.DQ"),
-    ]
+) -> tuple[onnx.NodeProto, onnx.NodeProto]:
+    made = pair(name, bounds, scheme)
+    model.graph.initializer.extend(made.constants)
+    renamed[name] = made.output
+    return made.nodes

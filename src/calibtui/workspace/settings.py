@@ -201,9 +201,11 @@ class SelectionSettings:
 class QuantizationSettings:
     """None means "as the target's preset says". `max_map_drop`: percentage points. `op_types`: ONNX operators to
     quantize.
-    `float_layers`: node names, or globs of them, that stay in float."""
+    `float_layers`: node names, or globs of them, that stay in float. `cpu`: which kind the target ort-cpu means: "vnni"
+    and "avx2" (without VNNI) are x86's; "auto" is this machine's."""
 
     target: Literal["ort-cpu", "ort-cuda", "tensorrt", "openvino"] = "ort-cpu"
+    cpu: Literal["auto", "vnni", "avx2", "arm"] = "auto"
     calibrator: Literal["minmax", "percentile", "entropy", "mse"] = "percentile"
     percentile: Annotated[float, Between(50, 100)] = 99.999
     max_map_drop: Annotated[float | None, Between(0, 100)] = None

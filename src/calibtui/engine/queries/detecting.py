@@ -18,10 +18,10 @@ from calibtui.engine.queries.pictures import frame_facts
 from calibtui.engine.queries.registry import QueryContext, answers
 from calibtui.engine.queries.remembering import place_for, remembered
 from calibtui.engine.wire.frames import Box, Detect, Detections
-from calibtui.pipeline.quantize_stage import PRECISE
 from calibtui.pool.images import open_rgb
 from calibtui.quantization.cpu import cpu_features
 from calibtui.quantization.presets import preset
+from calibtui.quantization.schemes import PRECISE
 from calibtui.store.browsing import FrameFacts, MadeModel
 
 NICE = 15

@@ -20,6 +20,12 @@ _TARGET = (
     ("tensorrt", "TensorRT: symmetric int8, explicit Q/DQ pairs"),
     ("openvino", "OpenVINO: uint8 activations, symmetric int8 weights"),
 )
+_CPU = (
+    ("auto", "this machine's"),
+    ("vnni", "x86 with VNNI: 8-bit weights"),
+    ("avx2", "x86 without VNNI: 7-bit weights, which can't saturate"),
+    ("arm", "ARM: 8-bit weights"),
+)
 _CALIBRATOR = (
     ("minmax", "the widest range that was seen: clips nothing, and one outlier stretches it"),
     ("percentile", "cuts the rarest values off at a percentile"),
@@ -63,6 +69,7 @@ TEXTS: dict[str, KnobText] = {
     "quantization.target": KnobText(
         "Target", "What the INT8 model is for. It decides the scheme; every setting below overrides it.", _TARGET
     ),
+    "quantization.cpu": KnobText("CPU", "Of the target ort-cpu: which kind of CPU the model will run on.", _CPU),
     "quantization.calibrator": KnobText(
         "Calibrator", "How the range of an activation is read from what the set's frames show.", _CALIBRATOR
     ),

@@ -14,12 +14,13 @@ from calibtui.pipeline.ablation.sets import ProposedSet
 from calibtui.pipeline.context import Context
 from calibtui.pipeline.detection_pass import DetectionPass, detect_all, layout_digest, load_pass, save_pass
 from calibtui.pipeline.evaluation_set import EvaluationSet
-from calibtui.pipeline.quantize_stage import PRECISE, prepared_model
+from calibtui.pipeline.quantize_stage import prepared_model
 from calibtui.quantization.cpu import cpu_features
 from calibtui.quantization.presets import preset
 from calibtui.quantization.provenance import Provenance, versions
 from calibtui.quantization.quantize import quantize
 from calibtui.quantization.ranges import ranges
+from calibtui.quantization.schemes import PRECISE
 from calibtui.quantization.tensors import tensors_to_observe
 from calibtui.store.artifacts import EvaluationRow
 
