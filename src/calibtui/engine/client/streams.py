@@ -91,7 +91,7 @@ class _UnixStream(httpcore.AsyncNetworkStream):
             with contextlib.suppress(OSError):
                 self._socket.shutdown(socket.SHUT_RDWR)
             # Whoever waits for more is told that nothing comes, while the descriptor is still this socket's.
-            while self._reads:
+            while self._reads:  # noqa: ASYNC110 - a turn or two of the loop
                 await asyncio.sleep(0)
         finally:
             self._socket.close()
