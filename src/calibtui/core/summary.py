@@ -172,8 +172,35 @@ class EvaluationSummary:
 
 
 @dataclass(frozen=True, slots=True)
+class OutputLine:
+    """One output tensor: `sqnr` in dB, `relative` the power of the error over that of the signal, `largest` difference
+    of an element in the tensor's own unit; nan where the tensor could not be `compared`."""
+
+    name: str
+    compared: bool
+    sqnr: float
+    relative: float
+    largest: float
+
+
+@dataclass(frozen=True, slots=True)
+class OutputsSummary:
+    """Float against INT8 where outputs are not decoded, over `frames` of `source` ("evaluation" or "pool"). Median ms
+    of one inference on this machine."""
+
+    frames: int
+    source: str
+    tensors: tuple[OutputLine, ...]
+    reference_bytes: int
+    int8_bytes: int
+    reference_ms: float
+    int8_ms: float
+
+
+@dataclass(frozen=True, slots=True)
 class RunSummary:
-    """A run as far as it came. `notes` are sentences that a reader of the figures must know."""
+    """A run as far as it came. `notes` are sentences that a reader of the figures must know. `outputs` stands in for
+    `evaluation` where the model's outputs are not decoded."""
 
     workspace: str
     run: str
@@ -183,6 +210,7 @@ class RunSummary:
     quantization: QuantizationSummary | None = None
     evaluation: EvaluationSummary | None = None
     notes: tuple[str, ...] = field(default=())
+    outputs: OutputsSummary | None = None
 
     def as_json(self) -> dict[str, Any]:
         """The object that `--json` prints; a stage that did not run is absent."""
@@ -192,6 +220,7 @@ class RunSummary:
             "selection": asdict(self.selection) if self.selection else None,
             "quantization": _quantization(self.quantization) if self.quantization else None,
             "evaluation": _evaluation(self.evaluation) if self.evaluation else None,
+            "outputs": _outputs(self.outputs) if self.outputs else None,
         }
         ran = {name: stage for name, stage in stages.items() if stage is not None}
         return {"schema": SCHEMA, "workspace": self.workspace, "run": self.run, **ran, "notes": list(self.notes)}
@@ -242,6 +271,30 @@ def _evaluation(evaluation: EvaluationSummary) -> dict[str, Any]:
         **({"shapes": _shapes(evaluation.shapes)} if evaluation.shapes else {}),
         "report": evaluation.report,
     }
+
+
+def _outputs(outputs: OutputsSummary) -> dict[str, Any]:
+    return {
+        "frames": outputs.frames,
+        "source": outputs.source,
+        "reference": {"size_bytes": outputs.reference_bytes, "ms_per_frame": outputs.reference_ms},
+        "int8": {"size_bytes": outputs.int8_bytes, "ms_per_frame": outputs.int8_ms},
+        "tensors": [
+            {
+                "name": line.name,
+                "compared": line.compared,
+                "equal": line.compared and line.relative == 0,
+                "sqnr_db": _finite(line.sqnr),
+                "relative_error": _finite(line.relative),
+                "largest_difference": _finite(line.largest),
+            }
+            for line in outputs.tensors
+        ],
+    }
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None
 
 
 def _shapes(shapes: ShapesSummary) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from calibtui.core.shapes import ShapeKind
 from calibtui.detector.class_names import class_names, given_names
 from calibtui.detector.decoders.contract import Reader, Recognised, Seen
 from calibtui.detector.decoders.registry import recognise
+from calibtui.detector.decoders.undecoded import NAME, undecoded
 from calibtui.detector.inputs import ImageInput, ModelInputs, find_inputs
 from calibtui.detector.metadata import Metadata, read_metadata
 from calibtui.detector.session import open_session, run_session
@@ -62,6 +63,8 @@ def detect_layout(
     session = session or open_session(model)
     inputs = find_inputs(session, str(model))
     metadata = read_metadata(session.get_modelmeta().custom_metadata_map)
+    if settings.decoder == NAME:
+        return _undecoded_layout(model, settings, root, inputs, metadata)
     if metadata.task in _NOT_BOXES:
         raise ModelError(
             f"The metadata of {model} says that it is {_NOT_BOXES[metadata.task]} "
@@ -92,6 +95,24 @@ def detect_layout(
         reader=claim.reader,
         named=given is not None,
         shapes=claim.shapes,
+    )
+
+
+def _undecoded_layout(
+    model: Path, settings: ModelSettings, root: Path, inputs: ModelInputs, metadata: Metadata
+) -> Layout:
+    """How the picture goes in; what comes out is anybody's guess, so no inference is made to see it."""
+    claim = undecoded()
+    size, size_why = _input_size(inputs.image, settings.input, metadata, model)
+    given = given_names(settings, root, metadata)
+    return Layout(
+        decoder=claim.decoder,
+        input=_recipe(claim, inputs, size, settings.input),
+        classes=given.names if given else (),
+        why=(*claim.why, size_why, "frames are prepared as for YOLO models, where model.input is silent"),
+        suppressed=False,
+        reader=claim.reader,
+        named=given is not None,
     )
 
 

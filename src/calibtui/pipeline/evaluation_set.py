@@ -15,6 +15,7 @@ from calibtui.core.boxes import GroundTruth
 from calibtui.core.digests import digest_of
 from calibtui.core.errors import AnnotationError, ConfigurationError
 from calibtui.core.shapes import ShapeKind
+from calibtui.detector.decoders.undecoded import NAME
 from calibtui.detector.detector import Detector
 from calibtui.pipeline.context import Context
 from calibtui.pipeline.index_stage import index_role
@@ -45,6 +46,11 @@ class EvaluationSet:
 
 def load_evaluation_set(context: Context, detector: Detector) -> EvaluationSet:
     """Indexes and annotates the evaluation frames. Raises AnnotationError where none is annotated."""
+    if detector.layout.decoder == NAME:
+        raise ConfigurationError(
+            '[model] decoder is "none", so there are no boxes to measure mAP on.',
+            "`calibtui evaluate` compares the outputs themselves; for mAP name a decoder.",
+        )
     settings = context.evaluation_settings()
     index_role(context, "evaluation", settings.images)
     rows = context.store.frames.usable("evaluation", unique=False)

@@ -16,6 +16,7 @@ from calibtui.pipeline.evaluate_stage import evaluate_models
 from calibtui.pipeline.evaluation_set import EvaluationSet, load_evaluation_set, refuse_overlap
 from calibtui.pipeline.index_stage import index_pool
 from calibtui.pipeline.judges import check_judge
+from calibtui.pipeline.outputs_stage import compare_outputs, is_undecoded
 from calibtui.pipeline.quantize_stage import Int8Model, int8_of, quantize_model
 from calibtui.pipeline.report_stage import report_path, write_report
 from calibtui.pipeline.search.split import Split, keep_split, split_evaluation
@@ -47,7 +48,7 @@ class StageRunner:
                 check_judge(self._context, scoring)
         if any(stage in stages for stage in MODEL_STAGES):
             self._open_detector()
-        if "evaluate" in stages:
+        if "evaluate" in stages and not is_undecoded(self._open_detector()):
             self._evaluation_set()
 
     def run(self, stage: str) -> None:
@@ -89,6 +90,9 @@ class StageRunner:
 
     def _evaluate(self) -> None:
         detector = self._open_detector()
+        if is_undecoded(detector):
+            self._compare_outputs(detector)
+            return
         split = self._split()
         int8 = self._int8 = self._int8 or self._known_int8(detector, split)
         path = report_path(self._context, int8)
@@ -101,6 +105,12 @@ class StageRunner:
         self.summary = replace(self.summary, evaluation=evaluation, notes=tuple(self._context.notes))
         write_report(self._context, self.summary, int8, self._calibration_set(), path, lost)
         self._check_target(evaluation)
+
+    def _compare_outputs(self, detector: Detector) -> None:
+        self._indexed()
+        int8 = self._int8 = self._int8 or int8_of(self._context, detector, self._calibration_set())
+        outputs = compare_outputs(self._context, detector, int8)
+        self.summary = replace(self.summary, outputs=outputs, notes=tuple(self._context.notes))
 
     def _known_int8(self, detector: Detector, split: Split | None) -> Int8Model:
         if split is None:

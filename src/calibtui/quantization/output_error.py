@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibtui.detector.decoders.contract import Decoded, Reader
+from calibtui.detector.decoders.undecoded import NAME
 from calibtui.detector.detector import Detector
 
 Outputs = Mapping[str, NDArray[Any]]
@@ -67,6 +68,8 @@ class FloatAnswers:
     def of_detector(cls, detector: Detector, tensors: Sequence[NDArray[np.float32]]) -> FloatAnswers:
         """Of prepared frames, (1, 3, H, W) float32 each. Raises ModelError where the model can't be run on them."""
         reader = detector.layout.reader
+        if detector.layout.decoder == NAME:
+            return cls.undecoded(detector.infer, tensors)
         found = ((tensor, detector.infer(tensor)) for tensor in tensors)
         answers = [_Answer(tensor, outputs, reader.decode(outputs)) for tensor, outputs in found]
         return cls(answers, reader, final=detector.layout.suppressed)

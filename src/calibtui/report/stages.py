@@ -7,13 +7,14 @@ from rich.table import Table
 from rich.text import Text
 
 from calibtui.core.summary import (
+    OutputsSummary,
     PoolSummary,
     QuantizationSummary,
     RunSummary,
     ScoringSummary,
     SelectionSummary,
 )
-from calibtui.report.figures import counted, counted_retries, duration, money, short_digest
+from calibtui.report.figures import counted, counted_retries, duration, file_size, milliseconds, money, short_digest
 from calibtui.report.judges import judge_in_words, note_on_scores
 from calibtui.report.plain_text import plain
 
@@ -37,6 +38,8 @@ def stage_lines(summary: RunSummary) -> tuple[RenderableType, ...]:
         lines += _selection(summary.selection)
     if summary.quantization is not None:
         lines += _quantization(summary.quantization)
+    if summary.outputs is not None:
+        lines += _outputs(summary.outputs)
     if summary.evaluation is None:
         lines += [_line("! note", plain(note), "yellow") for note in summary.notes]
     return tuple(lines)
@@ -87,6 +90,22 @@ def _quantization(quantization: QuantizationSummary) -> list[RenderableType]:
         _more(f"{kept} left in float, {took}, peak {quantization.peak_rss_mib:,} MiB"),
         _more(plain(quantization.model, 4096)),
     ]
+
+
+def _outputs(outputs: OutputsSummary) -> list[RenderableType]:
+    frames = counted(outputs.frames, f"{outputs.source} frame")
+    lines = [_done("evaluation", f"outputs on {frames}, not decoded: no mAP")]
+    for line in outputs.tensors:
+        name = plain(line.name, 80)
+        if not line.compared:
+            lines.append(_more(f"{name}: its shape differs between the models, or it holds no numbers", "yellow"))
+        elif line.relative == 0:
+            lines.append(_more(f"{name}: equal"))
+        else:
+            lines.append(_more(f"{name}: SQNR {line.sqnr:.1f} dB, largest difference {line.largest:.4g}"))
+    sizes = f"{file_size(outputs.reference_bytes)} and {file_size(outputs.int8_bytes)}"
+    speeds = f"{milliseconds(outputs.reference_ms)} and {milliseconds(outputs.int8_ms)}"
+    return [*lines, _more(f"float and INT8: {sizes}"), _more(f"one inference: {speeds}")]
 
 
 def _done(stage: str, result: str) -> RenderableType:

@@ -122,6 +122,7 @@ def settings_from(document: Mapping[str, Any], root: Path, file: Path) -> Settin
         **simple,
     )
     _check_fallbacks(settings, top.under("providers"))
+    _check_decoded(settings, top)
     if settings.currency is not None:
         check_currency(settings.currency, top.under("currency"))
     return replace(settings, providers=_with_eur(settings, top.under("providers")))
@@ -169,6 +170,24 @@ def _cache(table: Any, place: Place) -> CacheSettings:
     off = isinstance(table, Mapping) and table.get("similar") is False
     rest = {key: value for key, value in table.items() if key != "similar"} if off else table
     return read_table(CacheSettings, rest, place)
+
+
+def _check_decoded(settings: Settings, top: Place) -> None:
+    """max_map_drop is about mAP, which takes boxes and scores; so does the detector as its own judge."""
+    if settings.model is None or settings.model.decoder != "none":
+        return
+    if "detector" in (settings.scoring.judge, *(stage.judge for stage in settings.scoring.stages)):
+        problem = 'can\'t be "detector" with [model] decoder = "none": a detector judges by its boxes.'
+        raise top.under("scoring").under("judge").error(problem, 'Name a decoder, or let judge = "vlm".')
+    if settings.quantization.max_map_drop is not None:
+        raise (
+            top.under("quantization")
+            .under("max_map_drop")
+            .error(
+                'can\'t be held with [model] decoder = "none": without boxes there is no mAP.',
+                "Name a decoder, or leave max_map_drop out and read the output error.",
+            )
+        )
 
 
 def _check_fallbacks(settings: Settings, place: Place) -> None:

@@ -44,7 +44,8 @@ class InputSettings:
 
 @dataclass(frozen=True, slots=True)
 class ModelSettings:
-    """`classes`: "auto", names, or a file with one name a line. Detections under `score_min` are dropped; `nms_iou` 0
+    """`decoder`: "none" where outputs are compared as they are. `classes`: "auto", names, or a file with one name a
+    line. Detections under `score_min` are dropped; `nms_iou` 0
     means that
     the model has done its own suppression."""
 
