@@ -12,17 +12,23 @@ from numpy.typing import NDArray
 from calibtui.core.errors import ConfigurationError
 from calibtui.core.progress import OnProgress, StopFlag
 from calibtui.detector.detector import Detector
+from calibtui.pipeline.cascade import judged_pool
 from calibtui.pipeline.context import Context, workers
 from calibtui.pipeline.diagnose import newest_set
 from calibtui.pipeline.frame_ranges import bounds_by_digest, frames_of, measured_ranges, sample_of
 from calibtui.pipeline.index_stage import index_pool
-from calibtui.pipeline.single_run import single_run
+from calibtui.pipeline.named_sets import named_set
+from calibtui.pipeline.select_stage import proposed_set
+from calibtui.pipeline.single_run import SingleRun, single_run
 from calibtui.pool.index import DESCRIPTOR_VERSION
 from calibtui.selection.coverage import Coverage, coverage
+from calibtui.selection.manifest import read_manifest
 from calibtui.selection.range_coverage import RangeCoverage, range_coverage
 from calibtui.selection.select import Chosen, SelectionInput
 from calibtui.store.frames import FrameRow
 from calibtui.workspace.settings import Settings
+
+DRAFT = "draft"
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,28 +91,50 @@ def measure_coverage(settings: Settings, *, on_progress: OnProgress, stop: StopF
 
     Raises ConfigurationError where there is no set, or none of its frames is in the pool any more.
     """
-    with single_run(settings, "coverage", on_progress, stop) as context:
-        manifest = newest_set(context)
-        pool = index_pool(context)
-        rows = context.store.frames.usable("pool", unique=True)
-        of_set = _places(context, rows, manifest)
-        detector = Detector.load(context.model_settings(), context.root, threads=workers())
-        digests = [row.digest for row in rows]
-        sample = sample_of(rows, {digests[place] for place in of_set}, settings.selection.seed)
-        known = measured_ranges(context, detector, frames_of(context, sample), stage="coverage")
-        if len(sample) < len(rows):
-            context.note(f"{len(sample):,} of the pool's {len(rows):,} frames were measured, drawn by the seed.")
-        return SetQuality(
-            str(context.root),
-            manifest["digest"],
-            range_coverage(known.tensors, *bounds_by_digest(known, digests), of_set),
-            _pictures(context, rows, of_set),
-            tuple(row.uri for row in rows),
-            tuple(digests),
-            len(rows),
-            pool.duplicates,
-            tuple(context.notes),
-        )
+    with single_run(settings, "coverage", on_progress, stop) as run:
+        return coverage_in(run)
+
+
+def coverage_in(run: SingleRun, name: str = "") -> SetQuality:
+    """The same within a run that is under way. `name` of the set, "" for the newest, DRAFT for the one that the
+    settings, scores and marks would give now. Raises ConfigurationError for a name that no set has."""
+    context = run.context
+    manifest = newest_set(context) if not name else None
+    pool = index_pool(context)
+    manifest = manifest or _set_of_name(context, name)
+    rows = context.store.frames.usable("pool", unique=True)
+    of_set = _places(context, rows, manifest)
+    detector = _detector(context)
+    digests = [row.digest for row in rows]
+    sample = sample_of(rows, {digests[place] for place in of_set}, context.settings.selection.seed)
+    known = measured_ranges(context, detector, frames_of(context, sample), stage="coverage")
+    if len(sample) < len(rows):
+        context.note(f"{len(sample):,} of the pool's {len(rows):,} frames were measured, drawn by the seed.")
+    ranges = range_coverage(known.tensors, *bounds_by_digest(known, digests), of_set)
+    run.said = ranges.sentence
+    return SetQuality(
+        str(context.root),
+        manifest["digest"],
+        ranges,
+        _pictures(context, rows, of_set),
+        tuple(row.uri for row in rows),
+        tuple(digests),
+        len(rows),
+        pool.duplicates,
+        tuple(context.notes),
+    )
+
+
+def _set_of_name(context: Context, name: str) -> dict[str, Any]:
+    if name != DRAFT:
+        return read_manifest(context.state / named_set(context.store, name).manifest)
+    pool = judged_pool(context, lambda: _detector(context))
+    manifest, _ = proposed_set(context, pool, context.store.marks.all())
+    return manifest
+
+
+def _detector(context: Context) -> Detector:
+    return Detector.load(context.model_settings(), context.root, threads=workers())
 
 
 def _places(context: Context, rows: Sequence[FrameRow], manifest: Mapping[str, Any]) -> NDArray[np.int64]:

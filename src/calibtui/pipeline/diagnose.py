@@ -27,7 +27,7 @@ from calibtui.pipeline.context import Context, workers
 from calibtui.pipeline.detection_pass import layout_digest
 from calibtui.pipeline.frame_feed import prefetched
 from calibtui.pipeline.quantize_stage import prepared_model, scheme_of, set_frames
-from calibtui.pipeline.single_run import single_run
+from calibtui.pipeline.single_run import SingleRun, single_run
 from calibtui.pool.images import open_rgb
 from calibtui.quantization.collector import Calibrator
 from calibtui.quantization.cpu import cpu_features
@@ -54,32 +54,46 @@ def diagnose_model(
 
     Raises ConfigurationError where there is no set, ModelError where the model can't be quantized.
     """
+    with single_run(settings, "diagnose", on_progress, stop) as run:
+        return diagnosis_in(run, frames)
+
+
+def diagnosis_in(run: SingleRun, frames: int) -> dict[str, Any]:
+    """The same within a run that is under way."""
     if frames < 1:
         raise ConfigurationError(f"{frames} frames can't be diagnosed on.", "Ask for one or more.")
-    with single_run(settings, "diagnose", on_progress, stop) as context:
-        manifest = newest_set(context)
-        context.tell("diagnose", 0, 0, "opening the model")
-        detector = Detector.load(context.model_settings(), context.root, threads=workers())
-        scheme = scheme_of(context)
-        key = _key(context, detector, manifest, scheme, frames)
-        path = context.state / "diagnosis" / f"{key}.json"
-        if settings.quantization.max_map_drop is not None:
-            context.note("The diagnosis is of the model before the remedies that max_map_drop searches for.")
-        known = _known(context, path)
-        if known is not None:
-            return known | {"notes": list(context.notes)}
-        made = _diagnosed(context, detector, manifest, scheme, frames, Trying(path.with_suffix(".trials")))
-        facts = {
-            "workspace": str(context.root),
-            "key": key,
-            "model": str(detector.path),
-            "target": scheme.target,
-            "calibrator": settings.quantization.calibrator,
-            "set": manifest["digest"],
-            "notes": [],
-        }
-        save_document(path, made | facts)
-        return made | facts | {"notes": list(context.notes)}
+    context = run.context
+    document = _found_or_made(context, frames)
+    run.said = str(document["sentence"])
+    return document | {"notes": list(context.notes)}
+
+
+def _found_or_made(context: Context, frames: int) -> dict[str, Any]:
+    manifest = newest_set(context)
+    context.tell("diagnose", 0, 0, "opening the model")
+    detector = Detector.load(context.model_settings(), context.root, threads=workers())
+    settings, scheme = context.settings.quantization, scheme_of(context)
+    key = _key(context, detector, manifest, scheme, frames)
+    path = context.state / "diagnosis" / f"{key}.json"
+    if settings.max_map_drop is not None:
+        context.note("The diagnosis is of the model before the remedies that max_map_drop searches for.")
+    known = _known(context, path)
+    if known is not None:
+        # What is newest is what is shown.
+        path.touch()
+        return known
+    made = _diagnosed(context, detector, manifest, scheme, frames, Trying(path.with_suffix(".trials")))
+    facts = {
+        "workspace": str(context.root),
+        "key": key,
+        "model": str(detector.path),
+        "target": scheme.target,
+        "calibrator": settings.calibrator,
+        "set": manifest["digest"],
+        "notes": [],
+    }
+    save_document(path, made | facts)
+    return made | facts
 
 
 def newest_set(context: Context) -> dict[str, Any]:

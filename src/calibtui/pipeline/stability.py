@@ -9,37 +9,31 @@ where that came to its end.
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
 
-from calibtui.core.errors import CalibtuiError, ConfigurationError, InterruptedByUser
+from calibtui.core.errors import ConfigurationError
 from calibtui.core.money import eur
 from calibtui.core.progress import OnProgress, StopFlag
-from calibtui.core.summary import RunSummary
 from calibtui.detector.detector import Detector
-from calibtui.gateway.observability.event_log import open_log
-from calibtui.gateway.observability.metrics import Metrics
-from calibtui.gateway.observability.metrics_server import serving_metrics
 from calibtui.pipeline.asking import Asked, ask
 from calibtui.pipeline.cascade import scoring_stages
 from calibtui.pipeline.context import Context
 from calibtui.pipeline.index_stage import index_pool
 from calibtui.pipeline.judges import ConfiguredJudge, check_judge, configured_judge, practice_note
-from calibtui.pipeline.observation import run_began, run_crashed, run_ended
-from calibtui.pipeline.run import run_name
 from calibtui.pipeline.score_shards import RunShards
+from calibtui.pipeline.single_run import SingleRun, single_run
 from calibtui.scoring.judge import FrameToScore
 from calibtui.scoring.stability.agreement import FEWEST, Agreement, agreement
 from calibtui.scoring.stability.mapping import FEWEST_ANCHORS, ScoreMapping, fitted_mapping
 from calibtui.scoring.stability.sample import Sample, stratified
 from calibtui.store.frames import FrameRow
-from calibtui.store.store import Store
 from calibtui.workspace.settings import ScoringSettings, Settings
+
+SAMPLE = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,42 +67,31 @@ def measure_stability(
 ) -> Stability:
     """Asks `size` scored frames again, the configured model or an `other`. Raises ConfigurationError where there is too
     little to compare, and what ended the asking early (a budget, failures, an interruption); every answer is kept."""
-    _check_size(size, FEWEST if other is None else FEWEST_ANCHORS)
-    started = time.time()
-    run = run_name(started)
-    metrics = Metrics()
-    with contextlib.ExitStack() as until_end:
-        until_end.enter_context(serving_metrics(settings.metrics.listen, metrics, file=settings.file))
-        store = until_end.enter_context(Store(settings.state))
-        log = until_end.enter_context(contextlib.closing(open_log(settings.state)))
-        context = Context(settings, store, run, on_progress, stop, confirmed, metrics=metrics, log=log)
-        store.runs.begin(run, "stability", started)
-        run_began(context, "stability")
-        return _kept(context, lambda: _measured(context, size, other))
+    check_sample(size, other)
+    with single_run(settings, "stability", on_progress, stop, confirmed) as run:
+        return stability_in(run, size, other)
 
 
-def _kept(context: Context, measure: Callable[[], Stability]) -> Stability:
-    """What is measured, with the run's end in the store and the log however it comes."""
-    state, error = "failed", None
-    try:
-        result = measure()
-        state = "done"
-        return result
-    except CalibtuiError as raised:
-        state, error = "interrupted" if isinstance(raised, InterruptedByUser) else "failed", raised
-        raise
-    except Exception as raised:
-        run_crashed(context, raised)
-        raise
-    finally:
-        summary = RunSummary(str(context.root), context.run, notes=tuple(context.notes))
-        context.store.runs.end(context.run, state, time.time(), summary.as_json())
-        run_ended(context, state, summary, error)
+def stability_in(run: SingleRun, size: int, other: str | None) -> Stability:
+    """The same within a run that is under way."""
+    measured = _measured(run.context, size, other)
+    run.said = measured.agreement.sentence
+    return measured
+
+
+def check_sample(size: int, other: str | None) -> None:
+    """Raises ConfigurationError for a sample that is too small to say anything."""
+    _check_size(size, FEWEST_ANCHORS if other else FEWEST)
+
+
+def again_asked(context: Context, other: str | None) -> ScoringSettings:
+    """Whom a measurement asks. Raises ConfigurationError where there is nothing to measure."""
+    first = _judged_by(context)
+    return _by_other_model(context, first, other) if other else first
 
 
 def _measured(context: Context, size: int, other: str | None) -> Stability:
-    first = _judged_by(context)
-    second = first if other is None else _by_other_model(context, first, other)
+    first, second = _judged_by(context), again_asked(context, other)
     check_judge(context, second)
     index_pool(context)
     frames = context.store.frames.usable("pool", unique=True)

@@ -12,8 +12,9 @@ from calibtui.store.table import Table
 @dataclass(frozen=True, slots=True)
 class JobRow:
     """`state`: queued, running, done, failed, interrupted or cancelled. `run` is the newest attempt's, `attempts` how
-    often it was begun. `summary`: JSON text of the run's RunSummary, "" until there is one. Times are UTC seconds since
-    the epoch."""
+    often it was begun. `summary`: JSON text of the run's RunSummary, "" until there is one. `task`: JSON text of what
+    is measured beside the stages, "" for a job of stages; `result`: what came of that. Times are UTC seconds since the
+    epoch."""
 
     name: str
     run: str
@@ -32,6 +33,8 @@ class JobRow:
     error: str = ""
     hint: str = ""
     summary: str = ""
+    task: str = ""
+    result: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from calibtui.gateway.money.prices import price_of, worst_case
 from calibtui.pipeline.cascade import scoring_stages
 from calibtui.pipeline.context import Context
 from calibtui.pipeline.judges import configured_judge
+from calibtui.pipeline.stability import again_asked
 from calibtui.pool.sources import find_candidates
 from calibtui.scoring.prompts import load_prompt
 from calibtui.store.store import Store
@@ -35,12 +36,22 @@ def confirmation(settings: Settings, store: Store, stages: Sequence[str]) -> str
 def _of(context: Context, scoring: ScoringSettings, number: int) -> str:
     if scoring.judge != "vlm":
         return ""
-    price = _dearest(context.settings, scoring)
-    if price == Price(0, 0):
+    if _dearest(context.settings, scoring) == Price(0, 0):
         return ""
     questions, beforehand = _questions(context, scoring, number)
-    if questions == 0:
-        return ""
+    return _sentence(context, scoring, questions, beforehand) if questions else ""
+
+
+def question_cost(settings: Settings, store: Store, other: str | None, questions: int) -> str:
+    """The sentence to agree to before that many questions are asked again, the configured model or an `other`. Raises
+    what is wrong with the judge's settings."""
+    context = Context(settings, store, "", silent, StopFlag())
+    scoring = again_asked(context, other)
+    return "" if _dearest(settings, scoring) == Price(0, 0) else _sentence(context, scoring, questions, "up to ")
+
+
+def _sentence(context: Context, scoring: ScoringSettings, questions: int, beforehand: str) -> str:
+    price = _dearest(context.settings, scoring)
     text_bytes = len((prompt := load_prompt(context.root, scoring.prompt)).system) + len(prompt.user)
     most = worst_case(
         scoring.model or "", scoring.max_px, text_bytes, scoring.max_tokens, overhead_tokens=PROMPT_OVERHEAD_TOKENS
@@ -48,7 +59,7 @@ def _of(context: Context, scoring: ScoringSettings, number: int) -> str:
     worst = questions * price.cost(most.input_tokens, most.output_tokens)
     likely = _mean_so_far(context.store, scoring.model or "")
     expected = f"likely {_amount(likely * questions)}, " if likely is not None else ""
-    asked = f"{beforehand}{questions:,} questions to {scoring.model}"
+    asked = f"{beforehand}{questions:,} question{'s' if questions != 1 else ''} to {scoring.model}"
     return f"{asked}: {expected}at most {_amount(worst)} without retries{_left(context)}."
 
 

@@ -27,6 +27,8 @@ from calibtui.engine.jobs.working import Working
 from calibtui.engine.queries.jobs import job_told
 from calibtui.engine.wire.snapshot import Job, Notice, Scoring, Stage
 from calibtui.gateway.observability.event_log import Log
+from calibtui.pipeline.asked import Measuring, asked_of, asked_text
+from calibtui.pipeline.measuring import asks_judge
 from calibtui.pipeline.run import run_name
 from calibtui.store.jobs import JobRow
 from calibtui.store.store import Store
@@ -117,9 +119,18 @@ class JobDesk:
         self._paused_by = await self._in_thread(jobs.note, _PAUSED_BY) or None
 
     async def submit(
-        self, title: str, stages: Sequence[str], overrides: Sequence[str], *, priority: int, by: str, careful: bool
+        self,
+        title: str,
+        stages: Sequence[str],
+        overrides: Sequence[str],
+        *,
+        priority: int,
+        by: str,
+        careful: bool,
+        asked: Measuring | None = None,
     ) -> JobRow:
-        """Queues a job, durably, and begins it where nothing stands in its way."""
+        """Queues a job of stages, or of what is asked beside them, durably, and begins it where nothing stands in its
+        way."""
         if self._closing:
             raise EngineRefusedError("gone", "The engine is ending.", "Start it again: calibtui launch.")
         now = time.time()
@@ -127,6 +138,7 @@ class JobDesk:
         row = JobRow(
             name, run_name(now), title, tuple(stages), tuple(overrides), "queued", priority, by, careful, 0, now
         )
+        row = replace(row, task=asked_text(asked)) if asked else row
         await self._write(row)
         self._log.event("job_queued", job=row.name, stages=row.stages, by=by)
         self.fill()
@@ -217,7 +229,9 @@ class JobDesk:
         )
         last = sorted((row for row in rows if row not in first), key=lambda row: -(row.ended_at or 0.0))
         held = "paused" if paused else None
-        return (*(job_told(row, held) for row in first), *(job_told(row) for row in last[:KEPT]))
+        newest = {name: running.live.newest for name, running in self._running.items()}
+        told = (job_told(row, held, newest.get(row.name)) for row in first)
+        return (*told, *(job_told(row) for row in last[:KEPT]))
 
     async def _fill(self) -> None:
         while not self._closing and self._paused_by is None:
@@ -243,15 +257,16 @@ class JobDesk:
         row = replace(row, state="running", run=run_name(now), started_at=now, attempts=row.attempts + 1)
         await self._write(row)
         settings, _ = await self._in_thread(self._settings.with_overrides, row.overrides)
-        await self._in_thread(self._practice.ready_for, settings, row.stages)
+        asked = asked_of(row.task) if row.task else None
+        scores = asked is not None and await self._in_thread(asks_judge, settings, asked)
+        await self._in_thread(self._practice.ready_for, settings, ("score",) if scores else row.stages)
         overrides = (*await self._in_thread(self._settings.overrides), *row.overrides)
         if self._closing:
             await self._write(replace(row, state="queued", started_at=None))
             return
-        command = " ".join(("job", *row.stages))
-        assignment = Assignment(
-            self._root, row.run, command, row.stages, overrides, not row.careful, self._paused_by is not None
-        )
+        command = asked.kind if asked else " ".join(("job", *row.stages))
+        paused = self._paused_by is not None
+        assignment = Assignment(self._root, row.run, command, row.stages, overrides, not row.careful, paused, asked)
         live = LiveRun(row.run, row.stages, settings.scoring.model or settings.scoring.judge, settings.scoring.prompt)
         worker = Worker(
             assignment,
@@ -263,7 +278,7 @@ class JobDesk:
         self._running[row.name] = _Running(row, worker, live)
         self._idle.clear()
         self._log.event("job_started", job=row.name, run=row.run, worker=worker.pid, attempt=row.attempts)
-        self._say(row.name, f"started: {', '.join(row.stages)}")
+        self._say(row.name, f"started: {command}" if asked else f"started: {', '.join(row.stages)}")
         if self._ticking is None or self._ticking.done():
             self._ticking = asyncio.create_task(self._tick())
 

@@ -66,7 +66,7 @@ class LiveRun:
             name: self._stage(name, "paused" if paused and state == "running" else state)
             for name, state in self._stages.items()
         }
-        newest = self._newest()
+        newest = self.newest
         # Scoring and selecting look for new files first, which is the work of another stage. A stage of the job's own
         # that is done stays done.
         if newest is not None and newest.stage == "pool" and self.current in _INDEX_FIRST and "pool" not in told:
@@ -117,7 +117,9 @@ class LiveRun:
             done["score"] = round(tried + value_of(families, "calibtui_cache_hits_total"))
         return done
 
-    def _newest(self) -> Progress | None:
+    @property
+    def newest(self) -> Progress | None:
+        """How far the job is in what it does now."""
         return self._report.progress[-1] if self._report.progress else None
 
     def _stage(self, name: str, state: str) -> Stage:

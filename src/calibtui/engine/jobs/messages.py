@@ -16,6 +16,7 @@ from prometheus_client.metrics_core import Metric
 
 from calibtui.core.progress import Progress
 from calibtui.core.summary import BudgetLine, RunSummary
+from calibtui.pipeline.asked import Measuring
 
 
 def _read_only(content: dict[Any, Any]) -> MappingProxyType[Any, Any]:
@@ -28,7 +29,9 @@ copyreg.pickle(MappingProxyType, lambda mapping: (_read_only, (dict(mapping),)))
 
 @dataclass(frozen=True, slots=True)
 class Assignment:
-    """What a worker is to do: `stages` of the workspace `root` as the run `run`. `overrides`: texts of `--set`."""
+    """What a worker is to do: `stages` of the workspace `root`, or what is `asked`, as the run `run`. `overrides`:
+    texts
+    of `--set`."""
 
     root: Path
     run: str
@@ -37,6 +40,7 @@ class Assignment:
     overrides: tuple[str, ...]
     confirmed: bool
     paused: bool
+    asked: Measuring | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,12 +96,13 @@ class Report:
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """The run's end. `exit_code` as of the headless command."""
+    """The run's end. `exit_code` as of the headless command; `result`: JSON text of what was measured."""
 
     summary: RunSummary
     exit_code: int
     error: str = ""
     hint: str = ""
+    result: str = ""
 
 
 @dataclass(frozen=True, slots=True)

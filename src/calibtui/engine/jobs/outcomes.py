@@ -26,7 +26,8 @@ def ended_row(row: JobRow, ended: Ended | None, code: int, *, cancelled: bool) -
         state = "cancelled" if cancelled else "interrupted"
         return replace(row, state=state, exit_code=INTERRUPTED, error=ended.error, hint=ended.hint, summary=summary)
     state = "failed" if ended.exit_code else "done"
-    return replace(row, state=state, exit_code=ended.exit_code, error=ended.error, hint=ended.hint, summary=summary)
+    row = replace(row, state=state, exit_code=ended.exit_code, error=ended.error, hint=ended.hint)
+    return replace(row, summary=summary, result=ended.result)
 
 
 def notice_of(row: JobRow) -> tuple[str, str]:

@@ -1,6 +1,7 @@
 """The worker process: `python -m calibtui.engine.jobs.process DESCRIPTOR`.
 
-It runs the stages of one job and ends with the engine, however that ends: by the parent-death signal where the kernel
+It runs the stages of one job, or what it measures, and ends with the engine, however that ends: by the parent-death
+signal where the kernel
 sends it, by the end of the socket everywhere else.
 """
 
@@ -12,6 +13,7 @@ import os
 import signal
 import sys
 import traceback
+from collections.abc import Iterator
 from pathlib import Path
 from threading import Thread
 
@@ -23,6 +25,7 @@ from calibtui.engine.jobs.remote_store import RemoteStore
 from calibtui.engine.jobs.reporter import Reporter
 from calibtui.engine.jobs.watched_metrics import WatchedMetrics
 from calibtui.gateway.observability.event_log import Log
+from calibtui.pipeline.asked import Measuring
 from calibtui.pipeline.context import Context
 from calibtui.pipeline.run import Outcome, run_in
 from calibtui.workspace.load import load_settings
@@ -63,6 +66,8 @@ class _Worker:
         if "score" not in assignment.stages:
             _lower_priority()
         try:
+            if assignment.asked is not None:
+                return self._measured(assignment, assignment.asked)
             outcome = self._run(assignment)
         except CalibtuiError as error:
             return Ended(nothing, error.exit_code, error.message, error.hint)
@@ -82,22 +87,35 @@ class _Worker:
         os._exit(1)
 
     def _run(self, assignment: Assignment) -> Outcome:
+        with self._reporting(assignment) as context:
+            return run_in(context, assignment.stages, command=assignment.command, alone=False, on_stage=self._moved)
+
+    def _measured(self, assignment: Assignment, asked: Measuring) -> Ended:
+        # What the stages need is loaded sooner without all this.
+        from calibtui.pipeline.measuring import measured_in
+
+        with self._reporting(assignment) as context:
+            run, result = measured_in(context, asked)
+        return Ended(run.told(), 0, result=result)
+
+    @contextlib.contextmanager
+    def _reporting(self, assignment: Assignment) -> Iterator[Context]:
+        """The context of the run, whose progress and notes the engine is told while the block lasts."""
         settings = load_settings(assignment.root, assignment.overrides)
-        log = Log(_Lines(self._channel))
-        with Reporter(self._channel, self._metrics, self._store.as_store(), settings.scoring.passes) as reporter:
-            context = Context(
+        store = self._store.as_store()
+        with Reporter(self._channel, self._metrics, store, settings.scoring.passes) as reporter:
+            self._context = Context(
                 settings,
-                self._store.as_store(),
+                store,
                 assignment.run,
                 reporter.progress,
                 self._stop,
                 assignment.confirmed,
                 notes=reporter.notes,
                 metrics=self._metrics,
-                log=log,
+                log=Log(_Lines(self._channel)),
             )
-            self._context = context
-            return run_in(context, assignment.stages, command=assignment.command, alone=False, on_stage=self._moved)
+            yield self._context
 
     def _moved(self, stage: str, state: str) -> None:
         if stage in HEAVY and state == "running":

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import json
+
 from calibtui.core.errors import ConfigurationError
+from calibtui.core.progress import Progress
+from calibtui.core.text import one_line
 from calibtui.engine.queries.registry import QueryContext, answers
 from calibtui.engine.wire.runs import JobEnd, JobOutcome
 from calibtui.engine.wire.snapshot import Job
@@ -15,11 +19,11 @@ def job_outcome(context: QueryContext, query: JobOutcome) -> JobEnd:
     row = context.store.jobs.job(query.job)
     if row is None:
         raise ConfigurationError(f"There is no job {query.job}.", "`calibtui status` lists the newest.")
-    return JobEnd(job=job_told(row), summary=row.summary)
+    return JobEnd(job=job_told(row), summary=row.summary, result=row.result)
 
 
-def job_told(row: JobRow, state: str | None = None) -> Job:
-    """The job as the wire tells it; `state` where it is another than the stored one."""
+def job_told(row: JobRow, state: str | None = None, progress: Progress | None = None) -> Job:
+    """The job as the wire tells it; `state` where it is another than the stored one, `progress` of a running one."""
     return Job(
         name=row.name,
         run=row.run,
@@ -34,4 +38,8 @@ def job_told(row: JobRow, state: str | None = None) -> Job:
         exit_code=row.exit_code,
         error=row.error,
         hint=row.hint,
+        kind=str(json.loads(row.task)["kind"]) if row.task else "",
+        done=progress.done if progress else 0,
+        total=progress.total if progress else 0,
+        said=one_line(f"{progress.stage}: {progress.note}".rstrip(": ")) if progress else "",
     )

@@ -82,6 +82,8 @@ def outcome_said(summary: Mapping[str, Any] | None) -> str:
 
 
 def _outcome_said(summary: Mapping[str, Any]) -> str:
+    if measured := summary.get("measured"):
+        return str(measured["said"])
     if evaluation := summary.get("evaluation"):
         return str(evaluation["verdict"])
     if quantization := summary.get("quantization"):

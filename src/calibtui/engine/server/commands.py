@@ -5,19 +5,23 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from calibtui.core.errors import ConfigurationError, EngineRefusedError
 from calibtui.engine.jobs.cost import confirmation
 from calibtui.engine.queries.registry import COMMANDS
+from calibtui.engine.server.tasks import begin_task
 from calibtui.engine.wire.exchange import Command, Done
 from calibtui.engine.wire.money import SetCap
-from calibtui.engine.wire.runs import Cancel, Pause, Rerun, Resume, Start, Stop
+from calibtui.engine.wire.runs import Cancel, Pause, Rerun, Resume, Start, Stop, Task
 from calibtui.engine.wire.snapshot import STAGES
+from calibtui.pipeline.asked import asked_of
 from calibtui.pipeline.money import set_cap_in
 
 if TYPE_CHECKING:
     from calibtui.engine.server.service import Service
 
-OWN: tuple[type[Command], ...] = (Start, Rerun, Pause, Resume, Cancel, Stop, SetCap)
+OWN: tuple[type[Command], ...] = (Start, Task, Rerun, Pause, Resume, Cancel, Stop, SetCap)
 
 
 def all_commands() -> tuple[type[Command], ...]:
@@ -28,6 +32,8 @@ async def carry_out(service: Service, command: Command, by: str) -> Done:
     """One of OWN. Raises CalibtuiError."""
     if isinstance(command, Start):
         return await _start(service, command, by)
+    if isinstance(command, Task):
+        return await begin_task(service, command, by)
     if isinstance(command, Rerun):
         return await _rerun(service, command, by)
     if isinstance(command, SetCap):
@@ -52,7 +58,7 @@ async def _start(service: Service, command: Start, by: str) -> Done:
     if not command.confirmed:
         sentence = await service.in_thread(confirmation, settings, service.store, stages)
         if sentence:
-            raise EngineRefusedError("confirmation", "This costs money.", "Confirm it to go ahead.", sentence)
+            raise EngineRefusedError("confirmation", "This costs money.", "", sentence)
     title = _title(stages)
     row = await service.jobs.submit(
         title, stages, command.overrides, priority=command.priority, by=by, careful=command.careful
@@ -62,19 +68,23 @@ async def _start(service: Service, command: Start, by: str) -> Done:
 
 
 async def _rerun(service: Service, command: Rerun, by: str) -> Done:
-    run, overrides = await service.in_thread(_earlier, service, command.run)
-    return await _start(service, Start(stages=run, overrides=overrides, confirmed=command.confirmed), by)
+    earlier = await service.in_thread(_earlier, service, command.run)
+    again = msgspec.structs.replace(earlier, confirmed=command.confirmed)
+    return await (_start(service, again, by) if isinstance(again, Start) else begin_task(service, again, by))
 
 
-def _earlier(service: Service, run: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Stages and overrides of an earlier run. Raises ConfigurationError where nobody knows it."""
+def _earlier(service: Service, run: str) -> Start | Task:
+    """What began an earlier run. Raises ConfigurationError where nobody knows it."""
     job = service.store.jobs.of_run(run)
+    if job is not None and job.task:
+        asked = asked_of(job.task)
+        return Task(kind=asked.kind, options=dict(asked.options), overrides=job.overrides)
     if job is not None:
-        return job.stages, job.overrides
+        return Start(stages=job.stages, overrides=job.overrides)
     stages = service.store.jobs.stages_of(run)
     if not stages:
         raise ConfigurationError(f"There is no run {run} with stages to run again.", "See the list of runs.")
-    return stages, ()
+    return Start(stages=stages)
 
 
 async def _set_cap(service: Service, command: SetCap, by: str) -> Done:
@@ -85,7 +95,7 @@ async def _set_cap(service: Service, command: SetCap, by: str) -> Done:
         raise ConfigurationError(f"There is no budget {command.node!r}.", "calibtui.toml declares them in [budgets].")
     if not command.confirmed:
         sentence = f"The cap of {command.node} becomes {command.eur} EUR: {command.why}"
-        raise EngineRefusedError("confirmation", "A cap is money.", "Confirm it to go ahead.", sentence)
+        raise EngineRefusedError("confirmation", "A cap is money.", "", sentence)
     change = (command.node, command.eur, by, command.why)
     if not await service.jobs.set_cap(*change):
         await service.in_thread(set_cap_in, service.store, settings, *change)
@@ -119,4 +129,5 @@ def _title(stages: tuple[str, ...]) -> str:
     if stages == STAGES:
         return "The whole pipeline"
     names: list[Any] = [_TITLES.get(stage, "Evaluation") for stage in stages]
-    return names[0] if len(names) == 1 else f"{names[0]} to {names[-1].lower()}"
+    join = " and " if len(names) == 2 else " to "
+    return names[0] if len(names) == 1 else f"{names[0]}{join}{names[-1].lower()}"

@@ -95,8 +95,20 @@ class Start(Command, frozen=True, kw_only=True):
     careful: bool = False
 
 
+class Task(Command, frozen=True, kw_only=True):
+    """Queues a job that measures something beside the stages. `kind`: "diagnose", "coverage", "ablate" or "stability";
+    `options` as the headless command's, by name without dashes; the rest as of `Start`."""
+
+    path: ClassVar[str] = "task"
+    kind: str
+    options: dict[str, str] = msgspec.field(default_factory=dict)
+    overrides: tuple[str, ...] = ()
+    confirmed: bool = False
+    careful: bool = False
+
+
 class Rerun(Command, frozen=True, kw_only=True):
-    """Queues a job with the stages and settings of an earlier run."""
+    """Queues a job with the stages, or the measurement, and the settings of an earlier run."""
 
     path: ClassVar[str] = "rerun"
     run: str
@@ -130,10 +142,11 @@ class Stop(Command, frozen=True, kw_only=True):
 
 class JobEnd(msgspec.Struct, frozen=True, kw_only=True):
     """A job and, once it ended, the JSON text of its run's summary (calibtui.core.summary.RunSummary, with the NaN of
-    Python's json); "" until then."""
+    Python's json), and of a `Task` that of what the headless command makes its output of; "" until then."""
 
     job: Job
     summary: str = ""
+    result: str = ""
 
 
 class JobOutcome(Query[JobEnd], frozen=True, kw_only=True):

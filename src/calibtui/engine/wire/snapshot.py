@@ -27,7 +27,9 @@ class Stage(msgspec.Struct, frozen=True, kw_only=True):
 
 class Job(msgspec.Struct, frozen=True, kw_only=True):
     """Work in the queue. `state`: "queued", "running", "paused", "done", "failed", "interrupted", "cancelled". Higher
-    `priority` goes first. `by`: the OS user who asked. `exit_code` as the headless command would have had."""
+    `priority` goes first. `by`: the OS user who asked. `exit_code` as the headless command would have had. `kind`: what
+    a job without stages measures, "" for a job of stages; `done` of `total` (0: unknown) and `said` tell how far that
+    is while it runs."""
 
     name: str
     run: str
@@ -42,6 +44,10 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     exit_code: int | None = None
     error: str = ""
     hint: str = ""
+    kind: str = ""
+    done: int = 0
+    total: int = 0
+    said: str = ""
 
 
 class Scoring(msgspec.Struct, frozen=True, kw_only=True):

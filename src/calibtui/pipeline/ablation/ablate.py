@@ -3,20 +3,12 @@ sets of its size."""
 
 from __future__ import annotations
 
-import contextlib
-import time
-from dataclasses import replace
 from pathlib import Path
 
 from calibtui.core.digests import digest_of, file_digest
-from calibtui.core.errors import CalibtuiError, InterruptedByUser
 from calibtui.core.progress import OnProgress, StopFlag
-from calibtui.core.summary import RunSummary
 from calibtui.detector.detector import Detector
 from calibtui.evaluation.ablation import Ablation, overall_verdict
-from calibtui.gateway.observability.event_log import open_log
-from calibtui.gateway.observability.metrics import Metrics
-from calibtui.gateway.observability.metrics_server import serving_metrics
 from calibtui.pipeline.ablation.outcome import results_of
 from calibtui.pipeline.ablation.plan import AblationPlan
 from calibtui.pipeline.ablation.sets import proposed_sets
@@ -25,11 +17,9 @@ from calibtui.pipeline.cascade import judged_pool
 from calibtui.pipeline.context import Context, workers
 from calibtui.pipeline.evaluation_set import load_evaluation_set, refuse_overlap
 from calibtui.pipeline.judges import practice_note
-from calibtui.pipeline.observation import run_began, run_crashed, run_ended
-from calibtui.pipeline.run import run_name
+from calibtui.pipeline.single_run import SingleRun, single_run
 from calibtui.pipeline.stages import StageRunner
 from calibtui.report.ablation_page import write_ablation_page
-from calibtui.store.store import Store
 from calibtui.workspace.settings import Settings
 
 
@@ -38,37 +28,19 @@ def ablate(
 ) -> Ablation:
     """Runs the plan; what earlier ablations, or an interrupted one, have tried already is not tried again. Raises
     whatever its stages raise; everything that was finished stays."""
-    started = time.time()
-    run = run_name(started)
-    metrics = Metrics()
-    with contextlib.ExitStack() as until_end:
-        until_end.enter_context(serving_metrics(settings.metrics.listen, metrics, file=settings.file))
-        store = until_end.enter_context(Store(settings.state))
-        log = until_end.enter_context(contextlib.closing(open_log(settings.state)))
-        context = Context(settings, store, run, on_progress, stop, confirmed, metrics=metrics, log=log)
-        store.runs.begin(run, "ablate", started)
-        run_began(context, "ablate")
-        return _kept(context, plan)
+    with single_run(settings, "ablate", on_progress, stop, confirmed) as run:
+        return ablation_in(run, plan)
 
 
-def _kept(context: Context, plan: AblationPlan) -> Ablation:
-    """The ablation, with the run's end in the store and the log however it comes."""
-    runner = StageRunner(context, RunSummary(str(context.root), context.run))
-    state, error = "failed", None
+def ablation_in(run: SingleRun, plan: AblationPlan) -> Ablation:
+    """The same within a run that is under way."""
+    runner = StageRunner(run.context, run.summary)
     try:
-        found = _ablated(context, plan, runner)
-        state = "done"
-        return found
-    except CalibtuiError as raised:
-        state, error = "interrupted" if isinstance(raised, InterruptedByUser) else "failed", raised
-        raise
-    except Exception as raised:
-        run_crashed(context, raised)
-        raise
+        found = _ablated(run.context, plan, runner)
     finally:
-        summary = replace(runner.summary, notes=tuple(context.notes))
-        context.store.runs.end(context.run, state, time.time(), summary.as_json())
-        run_ended(context, state, summary, error)
+        run.summary = runner.summary
+    run.said, run.report = found.verdict, found.report
+    return found
 
 
 def _ablated(context: Context, plan: AblationPlan, runner: StageRunner) -> Ablation:

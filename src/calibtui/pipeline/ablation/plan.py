@@ -66,6 +66,26 @@ def plan_of(
     return AblationPlan(ordered, many, wanted, tuple(range(first, first + seeds)))
 
 
+def plan_of_texts(settings: Settings, strategies: str, sizes: str, calibrators: str, seeds: str) -> AblationPlan:
+    """`plan_of` lists as people write them, separated by commas; "" for what is not asked for. Raises
+    ConfigurationError."""
+    try:
+        counted = [int(word) for word in _words(sizes)]
+    except ValueError as error:
+        raise ConfigurationError(
+            f"--sizes {sizes}: not whole numbers.", "Separate them by commas: --sizes 32,128,512."
+        ) from error
+    try:
+        repeated = int(seeds) if seeds.strip() else FEWEST_SEEDS
+    except ValueError as error:
+        raise ConfigurationError(f"--seeds {seeds}: no whole number.", f"Give {FEWEST_SEEDS} or more.") from error
+    return plan_of(settings, _words(strategies), counted, _words(calibrators), repeated)
+
+
+def _words(text: str) -> list[str]:
+    return [word.strip() for word in text.split(",") if word.strip()]
+
+
 def settings_of(settings: Settings, condition: Condition, seed: int) -> Settings:
     """`settings` as that condition has them."""
     asked: dict[str, Any] = {"strategy": condition.strategy, "size": condition.size, "seed": seed}
