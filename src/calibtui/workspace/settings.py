@@ -45,9 +45,7 @@ class InputSettings:
 @dataclass(frozen=True, slots=True)
 class ModelSettings:
     """`decoder`: "none" where outputs are compared as they are. `classes`: "auto", names, or a file with one name a
-    line. Detections under `score_min` are dropped; `nms_iou` 0
-    means that
-    the model has done its own suppression."""
+    line. Detections under `score_min` are dropped; `nms_iou` 0 means that the model has done its own suppression."""
 
     onnx: str
     decoder: str = "auto"
