@@ -69,7 +69,7 @@ def test_money_and_state_are_asked_of_the_engine_and_what_needs_the_store_says_s
         assert [line["cap_eur"] for line in lines] == [7.0]
         doctor = {check["what"]: check["state"] for check in calibtui("doctor", "--json", root).json["checks"]}
         assert doctor["store"] == "ok"
-        for words in (("keys", root, "list"), ("budget", root, "reconcile"), ("stability", root)):
+        for words in (("keys", root, "list"), ("budget", root, "reconcile")):
             refused = calibtui(*words)
             assert refused.code == 6 and "calibtui stop" in refused.err, words
     assert calibtui("budget", root, "show", "--json").json["audit"][-1]["why"] == "less"

@@ -6,27 +6,24 @@ import argparse
 import json
 from pathlib import Path
 
-from calibtui.cli.batch import stopped_by_signals
-from calibtui.cli.progress import shown_progress
-from calibtui.core.errors import ConfigurationError
-from calibtui.core.progress import StopFlag
+from calibtui.cli.measured import measured
+from calibtui.core.progress import OnProgress, StopFlag
+from calibtui.evaluation.ablation import Ablation
 from calibtui.pipeline.ablation.ablate import ablate
-from calibtui.pipeline.ablation.plan import plan_of
+from calibtui.pipeline.ablation.plan import plan_of_texts
 from calibtui.workspace.load import load_settings
 
 
 def run(arguments: argparse.Namespace) -> int:
     settings = load_settings(Path(arguments.dir), arguments.set)
-    plan = plan_of(
-        settings,
-        strategies=_words(arguments.strategies),
-        sizes=_sizes(arguments.sizes),
-        calibrators=_words(arguments.calibrators),
-        seeds=arguments.seeds,
-    )
-    stop = StopFlag()
-    with stopped_by_signals(stop), shown_progress() as on_progress:
-        found = ablate(settings, plan, on_progress=on_progress, stop=stop, confirmed=arguments.yes)
+    options = {name: getattr(arguments, name) for name in ("strategies", "sizes", "calibrators")}
+    options["seeds"] = str(arguments.seeds)
+    plan = plan_of_texts(settings, **options)
+
+    def alone(on_progress: OnProgress, stop: StopFlag) -> Ablation:
+        return ablate(settings, plan, on_progress=on_progress, stop=stop, confirmed=arguments.yes)
+
+    found = measured(settings, arguments, options, Ablation, alone)
     if arguments.json:
         print(json.dumps(found.as_json(), allow_nan=False))
         return 0
@@ -36,16 +33,3 @@ def run(arguments: argparse.Namespace) -> int:
 
     Console(highlight=False).print(ablation_table(found))
     return 0
-
-
-def _words(text: str) -> list[str]:
-    return [word.strip() for word in text.split(",") if word.strip()]
-
-
-def _sizes(text: str) -> list[int]:
-    try:
-        return [int(word) for word in _words(text)]
-    except ValueError as error:
-        raise ConfigurationError(
-            f"--sizes {text}: not whole numbers.", "Separate them by commas: --sizes 32,128,512."
-        ) from error

@@ -1,4 +1,5 @@
-"""The stages as a job of the engine that runs already: the same progress, the same outcome, the same exit codes."""
+"""The stages, or a measurement, as a job of the engine that runs already: the same progress, the same outcome, the
+same exit codes."""
 
 from __future__ import annotations
 
@@ -16,7 +17,7 @@ from calibtui.core.progress import OnProgress, Progress, StopFlag
 from calibtui.core.summary import RunSummary
 from calibtui.engine.client.places import Place
 from calibtui.engine.client.socket import SocketEngine
-from calibtui.engine.wire.runs import Cancel, JobEnd, JobOutcome, Start
+from calibtui.engine.wire.runs import Cancel, JobEnd, JobOutcome, Start, Task
 from calibtui.engine.wire.snapshot import Job, Snapshot
 from calibtui.pipeline.run import Outcome
 
@@ -44,8 +45,12 @@ class EndedElsewhereError(CalibtuiError):
 def run_attached(place: Place, workspace: str, wish: Wish, on_progress: OnProgress, stop: StopFlag) -> Outcome:
     """Queues the job and follows it to its end; `stop` cancels it. An error is in the outcome."""
 
+    start = Start(
+        stages=tuple(wish.stages), overrides=tuple(wish.overrides), confirmed=True, careful=not wish.confirmed
+    )
+
     async def work(engine: SocketEngine) -> Outcome:
-        return _outcome(await _followed(engine, wish, on_progress, stop))
+        return _outcome(await _followed(engine, start, on_progress, stop))
 
     try:
         return with_engine(place, work)
@@ -56,10 +61,19 @@ def run_attached(place: Place, workspace: str, wish: Wish, on_progress: OnProgre
         return Outcome(RunSummary(workspace, ""), error)
 
 
-async def _followed(engine: SocketEngine, wish: Wish, on_progress: OnProgress, stop: StopFlag) -> JobEnd:
-    start = Start(
-        stages=tuple(wish.stages), overrides=tuple(wish.overrides), confirmed=True, careful=not wish.confirmed
-    )
+def measured_attached(place: Place, task: Task, on_progress: OnProgress, stop: StopFlag) -> str:
+    """Queues it, follows it to its end, and returns its result; `stop` cancels it. Raises what ended it early."""
+
+    async def work(engine: SocketEngine) -> JobEnd:
+        return await _followed(engine, task, on_progress, stop)
+
+    end = with_engine(place, work)
+    if end.job.exit_code:
+        raise _ended_early(end.job)
+    return end.result
+
+
+async def _followed(engine: SocketEngine, start: Start | Task, on_progress: OnProgress, stop: StopFlag) -> JobEnd:
     job = (await engine.do(start)).job or ""
     cancelling = asyncio.create_task(_cancelling(engine, job, stop))
     try:
@@ -87,6 +101,9 @@ def _tell(snapshot: Snapshot, job: Job, on_progress: OnProgress) -> None:
     elif job.state == "queued":
         ahead = sum(other.state == "running" for other in snapshot.jobs)
         on_progress(Progress("queued", 0, 0, f"behind {ahead} running"))
+    if job.kind and job.said:
+        name, _, note = job.said.partition(": ")
+        on_progress(Progress(name, job.done, job.total, note))
     for stage in snapshot.stages:
         if stage.state == "running" and stage.name in ("pool", *job.stages) and (stage.total or stage.said):
             on_progress(Progress(stage.name, stage.done, stage.total, stage.said))
@@ -97,4 +114,8 @@ def _outcome(end: JobEnd) -> Outcome:
     summary = msgspec.convert(json.loads(end.summary), RunSummary) if end.summary else RunSummary("", job.run)
     if not job.exit_code:
         return Outcome(summary)
-    return Outcome(summary, EndedElsewhereError(job.error or f"{job.title} was {job.state}.", job.hint, job.exit_code))
+    return Outcome(summary, _ended_early(job))
+
+
+def _ended_early(job: Job) -> EndedElsewhereError:
+    return EndedElsewhereError(job.error or f"{job.title} was {job.state}.", job.hint, job.exit_code or 1)

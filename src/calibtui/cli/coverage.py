@@ -5,10 +5,10 @@ from __future__ import annotations
 import argparse
 import json
 from pathlib import Path
+from typing import Any
 
-from calibtui.cli.batch import stopped_by_signals
-from calibtui.cli.progress import shown_progress
-from calibtui.core.progress import StopFlag
+from calibtui.cli.measured import measured
+from calibtui.core.progress import OnProgress, StopFlag
 from calibtui.workspace.load import load_settings
 
 
@@ -16,9 +16,11 @@ def run(arguments: argparse.Namespace) -> int:
     from calibtui.pipeline.coverage import measure_coverage
 
     settings = load_settings(Path(arguments.dir), arguments.set)
-    stop = StopFlag()
-    with stopped_by_signals(stop), shown_progress() as on_progress:
-        document = measure_coverage(settings, on_progress=on_progress, stop=stop).as_json()
+
+    def alone(on_progress: OnProgress, stop: StopFlag) -> dict[str, Any]:
+        return measure_coverage(settings, on_progress=on_progress, stop=stop).as_json()
+
+    document = measured(settings, arguments, {}, dict[str, Any], alone)
     if arguments.json:
         print(json.dumps(document, allow_nan=False))
         return 0

@@ -5,10 +5,10 @@ from __future__ import annotations
 import argparse
 import json
 from pathlib import Path
+from typing import Any
 
-from calibtui.cli.batch import stopped_by_signals
-from calibtui.cli.progress import shown_progress
-from calibtui.core.progress import StopFlag
+from calibtui.cli.measured import measured
+from calibtui.core.progress import OnProgress, StopFlag
 from calibtui.workspace.load import load_settings
 
 
@@ -16,9 +16,11 @@ def run(arguments: argparse.Namespace) -> int:
     from calibtui.pipeline.diagnose import diagnose_model
 
     settings = load_settings(Path(arguments.dir), arguments.set)
-    stop = StopFlag()
-    with stopped_by_signals(stop), shown_progress() as on_progress:
-        document = diagnose_model(settings, frames=arguments.frames, on_progress=on_progress, stop=stop)
+
+    def alone(on_progress: OnProgress, stop: StopFlag) -> dict[str, Any]:
+        return diagnose_model(settings, frames=arguments.frames, on_progress=on_progress, stop=stop)
+
+    document = measured(settings, arguments, {"frames": str(arguments.frames)}, dict[str, Any], alone)
     if arguments.json:
         print(json.dumps(document, allow_nan=False))
         return 0

@@ -9,10 +9,9 @@ from math import isfinite
 from pathlib import Path
 from typing import Any
 
-from calibtui.cli.batch import stopped_by_signals
-from calibtui.cli.progress import shown_progress
+from calibtui.cli.measured import measured
 from calibtui.core.money import eur
-from calibtui.core.progress import StopFlag
+from calibtui.core.progress import OnProgress, StopFlag
 from calibtui.core.text import one_line
 from calibtui.pipeline.stability import Stability, measure_stability, spent_in_words
 from calibtui.scoring.stability.agreement import Agreement, Interval
@@ -21,9 +20,9 @@ from calibtui.workspace.load import load_settings
 
 def run(arguments: argparse.Namespace) -> int:
     settings = load_settings(Path(arguments.dir), arguments.set)
-    stop = StopFlag()
-    with stopped_by_signals(stop), shown_progress() as on_progress:
-        measured = measure_stability(
+
+    def alone(on_progress: OnProgress, stop: StopFlag) -> Stability:
+        return measure_stability(
             settings,
             size=arguments.sample,
             other=arguments.model,
@@ -31,10 +30,13 @@ def run(arguments: argparse.Namespace) -> int:
             stop=stop,
             confirmed=arguments.yes,
         )
+
+    options = {"sample": str(arguments.sample), "model": arguments.model or ""}
+    found = measured(settings, arguments, options, Stability, alone)
     if arguments.json:
-        print(json.dumps(_json(measured), allow_nan=False))
+        print(json.dumps(_json(found), allow_nan=False))
         return 0
-    for line in _lines(measured):
+    for line in _lines(found):
         print(one_line(line))
     return 0
 
