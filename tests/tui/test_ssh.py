@@ -101,7 +101,7 @@ async def test_cut_in_the_middle_of_a_run_it_goes_on_and_is_there_when_we_come_b
 
 
 def test_a_key_is_answered_over_a_link_of_200_ms_and_the_run_does_not_wait_for_it(box, over_ssh) -> None:
-    root, url, sshd = box
+    _, url, sshd = box
     with slow_link(sshd.port, ONE_WAY_S) as port:
         far = over_ssh(port)
         start_scoring(far)
