@@ -7,7 +7,7 @@ from itertools import pairwise
 import pytest
 
 from calibtui.core.summary import EvaluationSummary, ModelFigures, SearchSummary, TrialLine
-from calibtui.pipeline.search.confidence import expected_drop, probability_within
+from calibtui.pipeline.search.confidence import MARGIN, error_with_margin, expected_drop, probability_within
 from calibtui.pipeline.search.float_layers import fewest_that_hold, path_to_float, ranked_units
 from calibtui.pipeline.search.recipe import Recipe
 from calibtui.pipeline.search.remedies import best_remedies
@@ -142,3 +142,13 @@ def test_a_small_output_error_is_trusted_unless_the_drop_speaks_against_it():
 
 def test_an_expected_drop_is_never_more_than_the_map():
     assert expected_drop(9.0, 0.5)[0] == 50
+
+
+@pytest.mark.parametrize(("limit", "reference_map"), [(0.6, 0.34), (2.0, 0.6)])
+def test_the_margin_lets_expect_a_third_of_the_limit(limit, reference_map):
+    expected, _ = expected_drop(error_with_margin(limit, reference_map), reference_map)
+    assert expected == pytest.approx(MARGIN * limit)
+
+
+def test_a_float_model_that_finds_nothing_leaves_a_margin_that_can_be_computed():
+    assert 0 < error_with_margin(0.6, 0.0) < float("inf")

@@ -39,6 +39,7 @@ class TrialBook:
     def __init__(self, context: Context, search: str, measures: Measures) -> None:
         self._context, self._search, self._measures = context, search, measures
         self._rows = {row.recipe: row for row in context.store.trials.of(search)}
+        self._asked: set[str] = set()
 
     @property
     def rows(self) -> tuple[TrialRow, ...]:
@@ -46,9 +47,10 @@ class TrialBook:
         return tuple(self._rows.values())
 
     @property
-    def seconds(self) -> float:
-        """That all trials took, in whichever run."""
-        return sum(row.seconds for row in self._rows.values())
+    def spent(self) -> float:
+        """Seconds that the trials asked for took in whichever run: a search that is taken up decides as it would have
+        decided had it never been stopped."""
+        return sum(self._rows[digest].seconds for digest in self._asked)
 
     def error(self, recipe: Recipe) -> float:
         """The output error of a recipe."""
@@ -69,6 +71,7 @@ class TrialBook:
     def _with_error(self, recipe: Recipe) -> TrialRow:
         known = self._rows.get(recipe.digest)
         if known is not None:
+            self._asked.add(recipe.digest)
             return known
         self._tell(recipe.in_words())
         started = time.monotonic()
@@ -93,6 +96,7 @@ class TrialBook:
     def _keep(self, row: TrialRow) -> TrialRow:
         self._context.store.trials.add(row, self._context.run)
         self._rows[row.recipe] = row
+        self._asked.add(row.recipe)
         return row
 
     def _tell(self, note: str) -> None:

@@ -8,12 +8,16 @@ are combined by their variances, so that with many annotated frames the measured
 
 from __future__ import annotations
 
+import math
 from statistics import NormalDist
 
 LOSS = 0.5
 """Of the mAP, for an output error of 1."""
 SPREAD, LEAST_SPREAD = 0.5, 0.1
 """Standard deviation of that expectation: a share of it, and points that are always added."""
+MARGIN = 1 / 3
+"""Of the limit: the drop that the output error of a recipe should let expect at most. The rest is for what that
+expectation is off by, half of it, and for the chance in the drop on the report frames."""
 # A measured drop is never exact, even where a bootstrap of very few frames says so.
 _LEAST_SD = 0.05
 
@@ -22,6 +26,11 @@ def expected_drop(error: float, reference_map: float) -> tuple[float, float]:
     """Points of mAP that an output error lets expect, and their standard deviation. `reference_map` in [0, 1]."""
     points = 100 * reference_map * min(1.0, LOSS * error**2)
     return points, SPREAD * points + LEAST_SPREAD
+
+
+def error_with_margin(limit: float, reference_map: float) -> float:
+    """The output error that lets expect a drop of MARGIN × `limit` points."""
+    return math.sqrt(MARGIN * limit / (100 * LOSS * max(reference_map, 1e-3)))
 
 
 def probability_within(

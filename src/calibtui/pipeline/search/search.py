@@ -1,9 +1,16 @@
-"""The search: remedies by output error, layers in float by mAP on the search split, within a budget of time."""
+"""The search: remedies and layers in float by output error, a veto for mAP on the search split, within a budget of
+time.
+
+On some forty annotated frames the drops of two nearly equal recipes differ by a point of chance, so that whoever takes
+the first of many that looks good takes a lucky one. The output error has next to no chance in it. It decides how many
+layers stay in float: as many as bring the drop that it lets expect far below the limit, or as the error clearly falls
+with, inside the share that may be in float. Where so many frames are annotated that chance is small beside the limit,
+the measured drop decides instead.
+"""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 
 from calibtui.detector.detector import Detector
@@ -13,8 +20,9 @@ from calibtui.pipeline.context import Context
 from calibtui.pipeline.detection_pass import detect_all
 from calibtui.pipeline.evaluation_set import EvaluationSet, scenes_of
 from calibtui.pipeline.search.book import Measured, Measures, TrialBook
-from calibtui.pipeline.search.confidence import probability_within
+from calibtui.pipeline.search.confidence import MARGIN, error_with_margin, probability_within
 from calibtui.pipeline.search.float_layers import fewest_that_hold, path_to_float, ranked_units
+from calibtui.pipeline.search.layer_errors import LayerErrors
 from calibtui.pipeline.search.materials import Materials
 from calibtui.pipeline.search.recipe import Recipe
 from calibtui.pipeline.search.remedies import best_remedies
@@ -28,6 +36,8 @@ FOR_REMEDIES, FOR_RANKING, FOR_ALL = 0.3, 0.55, 0.75
 """Shares of that after which no new measurement of a step begins; the rest is for what began before."""
 SURE = 0.9
 """How probable a drop within the limit must be."""
+CLEARLY = 1.03
+"""Layers in float that take less than this off the error, taken together, aren't worth their time."""
 REPLICATES = 200
 LEAST_UNIT_S = 0.5
 """An evaluation of a small model takes less; a search of half a minute is nothing to be spared."""
@@ -54,7 +64,10 @@ class Search:
         self._frames = split.search
         self._total = len(split.search.frames) + len(split.report.frames)
         self._limit = limit
-        self._reference, self._unit_s = self._float_matches()
+        self._reference, measured_s = self._float_matches()
+        self._reference_map = mean_ap(self._reference).map
+        self._layers = LayerErrors(context.state / "searches" / f"{key[:16]}.json")
+        self._unit_s = self._layers.unit_s(measured_s)
         measures = Measures(
             materials.error,
             self._measure,
@@ -62,8 +75,6 @@ class Search:
             lambda recipe: len(materials.in_float(recipe.float_nodes)),
         )
         self._book = TrialBook(context, key, measures)
-        self._started = time.monotonic()
-        self._earlier = self._book.seconds
 
     @property
     def evaluation_s(self) -> float:
@@ -80,32 +91,44 @@ class Search:
             affordable=self._within(FOR_REMEDIES),
         )
         row = self._book.measured(best)
-        if self._holds(row):
+        if self._enough(row) and self._holds(row):
             return self._found(best, row, held=True)
         return self._with_layers_in_float(best)
 
     def _with_layers_in_float(self, best: Recipe) -> Found:
         steps = [replace(best, float_nodes=nodes) for nodes in self._steps(best)]
-
-        def holds(step: int) -> bool:
-            return self._holds(self._book.measured(steps[step]))
-
-        chosen = fewest_that_hold(len(steps), holds, self._within(FOR_ALL))
-        if chosen is not None:
-            return self._found(steps[chosen], self._book.measured(steps[chosen]), held=True)
-        # Neither holds: the smaller output error says more than two mAP figures that are chance to a good part.
-        recipe = min((steps[0], steps[-1]), key=self._book.error)
+        chosen = self._by_drop(steps) if self._decided_by_drop(best) else self._by_error(steps)
+        tried = list(dict.fromkeys((chosen, len(steps) - 1)))
+        for step in tried:
+            row = self._book.measured(steps[step])
+            if self._holds(row):
+                return self._found(steps[step], row, held=True)
+        # None holds: the smaller output error says more than mAP figures that are chance to a good part.
+        recipe = min((steps[step] for step in tried), key=self._book.error)
         return self._found(recipe, self._book.measured(recipe), held=False)
+
+    def _by_error(self, steps: Sequence[Recipe]) -> int:
+        """The fewest layers in float with the margin, or else with next to the smallest error that can be had."""
+        goal = max(error_with_margin(self._limit, self._reference_map), CLEARLY * self._book.error(steps[-1]))
+        return self._fewest(steps, lambda step: self._book.error(steps[step]) <= goal)
+
+    def _by_drop(self, steps: Sequence[Recipe]) -> int:
+        """The fewest layers in float with which the drop on the search split holds."""
+        return self._fewest(steps, lambda step: self._holds(self._book.measured(steps[step])))
+
+    def _fewest(self, steps: Sequence[Recipe], holds: Callable[[int], bool]) -> int:
+        chosen = fewest_that_hold(len(steps), holds, self._within(FOR_ALL))
+        return len(steps) - 1 if chosen is None else chosen
 
     def _steps(self, recipe: Recipe) -> list[tuple[str, ...]]:
         materials = self._materials
         kept = materials.in_float(())
         in_int8 = set(materials.multiply_adds) - kept
 
-        def error(nodes: object) -> float:
+        def error(nodes: Collection[str]) -> float:
             self._context.stop.raise_if_set()
             self._context.tell("quantize", 0, 0, "what each part of the model costs in INT8")
-            return materials.error_of_nodes(recipe, nodes)  # type: ignore[arg-type]
+            return self._layers.of(recipe.digest, nodes, lambda: materials.error_of_nodes(recipe, nodes))
 
         found = groups(materials.version_of(Recipe("minmax")).model)
         units = ranked_units(found, materials.multiply_adds, in_int8, error, self._within(FOR_RANKING))
@@ -139,19 +162,27 @@ class Search:
 
     def _within(self, share: float) -> Callable[[], bool]:
         allowed = share * EVALUATIONS * self._unit_s
+        return lambda: self._book.spent + self._layers.spent < allowed
 
-        def affordable() -> bool:
-            return self._earlier + time.monotonic() - self._started < allowed
+    def _enough(self, row: TrialRow) -> bool:
+        """Whether what decides on the number of layers in float asks for no more of them."""
+        return self._decides(row) or row.error <= error_with_margin(self._limit, self._reference_map)
 
-        return affordable
+    def _decided_by_drop(self, recipe: Recipe) -> bool:
+        return self._decides(self._book.measured(recipe))
+
+    def _decides(self, row: TrialRow) -> bool:
+        """Whether so many frames are annotated that chance in the measured drop is small beside the limit."""
+        return row.drop_sd is not None and row.drop_sd <= MARGIN * self._limit
 
     def _holds(self, row: TrialRow) -> bool:
         return self._probability(row) >= SURE
 
     def _probability(self, row: TrialRow) -> float:
         """That the drop is within the limit."""
-        reference = mean_ap(self._reference).map
-        return probability_within(self._limit, error=row.error, reference_map=reference, drop=row.drop, sd=row.drop_sd)
+        return probability_within(
+            self._limit, error=row.error, reference_map=self._reference_map, drop=row.drop, sd=row.drop_sd
+        )
 
     def _found(self, recipe: Recipe, row: TrialRow, *, held: bool) -> Found:
-        return Found(recipe, row, held, self._book.rows, mean_ap(self._reference).map)
+        return Found(recipe, row, held, self._book.rows, self._reference_map)
