@@ -11,11 +11,11 @@ from calibtui.engine.jobs.working import Working
 from calibtui.engine.server.facts import Facts, budget_told
 from calibtui.engine.wire.exchange import WIRE
 from calibtui.engine.wire.snapshot import Budget, Notice, Snapshot, Stage, Viewer
-from calibtui.workspace.settings import Settings
+from calibtui.workspace.settings import ScoringSettings, Settings
 
 _UNFINISHED = ("queued", "running", "paused")
 _NEXT = {
-    "pool": "Nothing is scored yet: start scoring, and the frames are indexed first.",
+    "pool": "Nothing is scored yet: s starts scoring, and the frames are indexed first.",
     "score": "Score the pool: it tells which frames the detector finds hard.",
     "select": "Choose the calibration set from the scores.",
     "quantize": "Quantize the model with the set.",
@@ -84,6 +84,8 @@ def next_step(settings: Settings, stages: Sequence[Stage]) -> str:
     """The first thing that is left to do, in one sentence; "" where nothing is, or something is being done."""
     if any(stage.state in _UNFINISHED for stage in stages):
         return ""
+    if _nobody_judges(settings.scoring) and any(stage.name == "score" and stage.state != "done" for stage in stages):
+        return "Name the judge's model in [scoring] of calibtui.toml, and in [providers] who serves it."
     for stage in stages:
         if stage.name == "quantize" and settings.model is None:
             return "Name the detector in [model] of calibtui.toml to quantize it."
@@ -92,7 +94,12 @@ def next_step(settings: Settings, stages: Sequence[Stage]) -> str:
         if stage.state == "never":
             return _NEXT[stage.name]
         if stage.state in ("failed", "interrupted"):
-            return f"The stage {stage.name} was {stage.state}: start it again, what is done is kept."
+            ended = "failed" if stage.state == "failed" else "was interrupted"
+            return f"The stage {stage.name} {ended}: start it again, what is done is kept."
         if stage.state == "outdated":
             return f"What came before {stage.name} has changed: run it again."
     return ""
+
+
+def _nobody_judges(scoring: ScoringSettings) -> bool:
+    return scoring.judge == "vlm" and scoring.model is None and not scoring.stages

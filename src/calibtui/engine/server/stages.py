@@ -138,6 +138,5 @@ def _said(summary: Mapping[str, Any]) -> dict[str, str]:
             f"{quantization['target']}, {quantization['calibrator']} of {quantization['frames']:,} frames"
         )
     if evaluation := summary.get("evaluation"):
-        points = evaluation["drop"]["points"]
-        said["evaluate"] = "no difference to measure" if points is None else f"{points:+.2f} points lost"
+        said["evaluate"] = str(evaluation.get("verdict") or "the models are compared")
     return {stage: one_line(text) for stage, text in said.items()}
