@@ -11,11 +11,12 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from calibtui.core.errors import StoreDamagedError, StoreVersionError
+from calibtui.core.errors import StoreDamagedError, StoreVersionError, WorkspaceUnwritableError
 from calibtui.core.frames import IndexedFrame
 from calibtui.core.scores import CallRecord, FailedScore, Score, ScoreKey
 from calibtui.store.artifacts import EvaluationRow, ModelRow
 from calibtui.store.store import Store
+from calibtui.store.table import named_failures
 
 
 def frame(uri: str, digest: str, *, reason: str | None = None, value: float = 1.0, **columns: str) -> IndexedFrame:
@@ -185,3 +186,10 @@ def test_a_file_that_is_no_store_is_named(tmp_path):
     (tmp_path / "store.duckdb").write_bytes(b"rubbish" * 1000)
     with pytest.raises(StoreDamagedError, match=r"store\.duckdb"):
         Store(tmp_path)
+
+
+def test_a_disk_that_is_full_at_a_commit_is_called_full() -> None:
+    with pytest.raises(WorkspaceUnwritableError, match="disk is full"), named_failures():
+        raise duckdb.TransactionException('Failed to commit: Could not write file "store.wal": No space left on device')
+    with pytest.raises(duckdb.TransactionException), named_failures():
+        raise duckdb.TransactionException("Conflict on update")

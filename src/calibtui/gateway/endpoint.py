@@ -119,7 +119,7 @@ def resolve_endpoint(provider: ProviderSettings, environ: Mapping[str, str]) -> 
     if missing:
         raise SettingsError(
             f"{table} needs {', '.join(missing)}, and the environment has no such variable.",
-            f"export {missing[0]}=… and run the same command again.",
+            f"export {missing[0]}=… and start again; a running engine only knows it after `calibtui stop`.",
         )
     return Endpoint(
         provider.name,

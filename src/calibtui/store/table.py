@@ -84,8 +84,11 @@ def append_rows(
 def named_failures() -> Iterator[None]:
     try:
         yield
-    except duckdb.IOException as error:
+    except (duckdb.IOException, duckdb.TransactionException) as error:
         first = str(error).splitlines()[0]
+        if isinstance(error, duckdb.TransactionException) and "No space left" not in first:
+            # Two writers at once, which is for the caller to try again.
+            raise
         if "No space left" in first or "disk" in first.lower():
             raise WorkspaceUnwritableError(
                 f"The disk is full: the store could not be written ({first}).",
