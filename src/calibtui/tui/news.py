@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -32,8 +32,14 @@ def news(before: Snapshot | None, now: Snapshot) -> Iterator[Item]:
         if job.state in ENDED and states.get(job.name, "") not in (*ENDED, ""):
             yield _ended(job)
     for notice in now.notices:
-        if notice.number > heard:
+        if notice.number > heard and not _told_by_its_job(notice.text, now.jobs, states):
             yield Item(notice.text, "", _level(notice.level))
+
+
+def _told_by_its_job(text: str, jobs: Sequence[Job], states: Mapping[str, str]) -> bool:
+    """Whether the notice only says that a job ended that was seen to run or to wait: then its end is news already."""
+    ended = [job for job in jobs if job.state in ENDED and text.startswith(f"{job.title} ")]
+    return bool(ended) and max(ended, key=lambda job: job.ended_at or 0.0).name in states
 
 
 def _ended(job: Job) -> Item:

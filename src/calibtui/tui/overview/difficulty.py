@@ -17,7 +17,7 @@ def difficulty(snapshot: Snapshot, width: int) -> Sequence[Line]:
     totals = snapshot.totals
     title = [
         ("Difficulty", "title"),
-        (cut(f"  {count(totals.scored)} scored frames, easy to hard", width - 10), "muted"),
+        (cut(f"  {count(totals.scored)} scored, easy to hard", width - 10), "muted"),
     ]
     if not totals.scored:
         return [title, [(cut("Fills up as frames are scored.", width), "muted")]]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from msgspec.structs import replace
+
 from calibtui.engine.wire.snapshot import Job, Snapshot
 from calibtui.tui.figures import clock, count, moment
 from calibtui.tui.states import sign
@@ -33,12 +35,22 @@ def jobs(snapshot: Snapshot, width: int) -> Sequence[Line]:
     shown = sorted(snapshot.jobs, key=lambda job: (order.get(job.state, 2), -job.priority, -(job.ended_at or 0)))
     if not shown:
         return []
-    return [[("Jobs", "title")], *(_job(job, width) for job in shown[:SHOWN_JOBS])]
+    lines: list[Line] = [[("Jobs", "title")]]
+    for number, job in enumerate(shown[:SHOWN_JOBS]):
+        lines += _failure(job, width) if number == 0 and job.error else [_job(job, width)]
+    return lines
+
+
+def _failure(job: Job, width: int) -> Sequence[Line]:
+    """The newest job in full where something is wrong with it: what, and what to do."""
+    said: list[Line] = [[("  " + line, "bad")] for line in wrapped(job.error, max(10, width - 2))]
+    hint: list[Line] = [[("  " + line, "plain")] for line in wrapped(job.hint, max(10, width - 2)) if line]
+    return [_job(replace(job, error=""), width), *said, *hint]
 
 
 def _job(job: Job, width: int) -> Line:
     state = sign(job.state)
-    spans: list[Span] = [(f"{state.text:<14}", state.role), (cut(job.title, max(8, width - 14 - 20)), "plain")]
+    spans: list[Span] = [(f"{state.text:<14}", state.role), (cut(job.title, max(8, width - 14)), "plain")]
     at = job.ended_at or job.started_at or job.queued_at
     tail = f"  {cut(job.by, 12)} {clock(at)}"
     if sum(len(span[0]) for span in spans) + len(tail) <= width:
@@ -88,11 +100,9 @@ def outcome(snapshot: Snapshot, width: int) -> Sequence[Line]:
     newest = snapshot.outcome
     if newest is None:
         return []
-    drop = f"{newest.drop:+.2f} points [{newest.low:+.2f}, {newest.high:+.2f}]"
     return [
         [("Outcome", "title"), (cut(f"  {moment(newest.at)}", width - 7), "muted")],
         [("mAP float ", "muted"), (f"{100 * newest.reference_map:5.1f}", "strong"),
          ("   int8 ", "muted"), (f"{100 * newest.int8_map:5.1f}", "strong")],
-        [("drop      ", "muted"), (cut(drop, width - 10), "plain")],
         *([(text, "plain")] for text in wrapped(newest.verdict, max(10, width))[:2]),
     ]  # fmt: skip

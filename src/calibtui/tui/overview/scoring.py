@@ -16,11 +16,13 @@ def scoring(snapshot: Snapshot, width: int) -> Sequence[Line]:
     """Seven lines, so that nothing below moves when a figure comes or goes."""
     now = snapshot.scoring
     if now is None:
-        return [[("Scoring", "title")], [(cut("Nothing has been scored yet.", width), "muted")]]
+        earlier = snapshot.totals.scored
+        said = f"Nothing is being scored; {count(earlier)} frames were." if earlier else "Nothing has been scored yet."
+        return [[("Scoring", "title")], [(cut(said, width), "muted")]]
     return [
         [("Scoring", "title"), (cut(f"  {now.model} · {now.prompt}", width - 7), "muted")],
         _far(now, width),
-        _fast(now, width),
+        _fast(now, any(job.run == now.run and job.state == "running" for job in snapshot.jobs), width),
         _cache(now, width),
         _calls(now, width),
         _failed(now, width),
@@ -52,10 +54,10 @@ def _far(now: Scoring, width: int) -> Line:
     )
 
 
-def _fast(now: Scoring, width: int) -> Line:
-    """The rate now; once nothing is left, only how it went."""
+def _fast(now: Scoring, runs: bool, width: int) -> Line:
+    """The rate now; once nothing is left or its job has ended, only how it went."""
     spans: list[Span] = []
-    if now.done + now.failed < now.total:
+    if runs and now.done + now.failed < now.total:
         spans.append((f"{now.rate:.1f}/s", "strong"))
         spans.append((f"  {duration(now.seconds_left)} left" if now.seconds_left is not None else "", "plain"))
     taken = sum(len(span[0]) for span in spans)

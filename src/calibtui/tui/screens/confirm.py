@@ -35,7 +35,7 @@ class ConfirmScreen(ModalScreen[bool]):
         width: auto; min-width: 36; max-width: 76; height: auto; max-height: 100%; padding: 1 2;
         background: $surface; border-left: outer $warn;
     }
-    ConfirmScreen Static { height: auto; margin-bottom: 1; max-width: 72; width: auto; }
+    ConfirmScreen Static { height: auto; margin-bottom: 1; max-width: 100%; width: auto; }
     ConfirmScreen .hint { color: $muted; }
     ConfirmScreen Choice { width: 36; }
     """

@@ -19,8 +19,8 @@ from calibtui.tui.screens.workbench_screen import WorkbenchScreen
 from calibtui.tui.widgets.snapshot_view import Draw, SnapshotView
 
 STARTS: tuple[tuple[str, tuple[str, ...], str], ...] = (
-    ("Everything", STAGES, "index the pool, score, select, quantize and compare, as far as there is something to do"),
-    ("Score", ("pool", "score"), "ask the judge about the frames that have no score yet"),
+    ("Everything", STAGES, "whatever is left to do, from index to comparison"),
+    ("Score", ("pool", "score"), "ask the judge about frames that have no score yet"),
     ("Select", ("select",), "the calibration set, as the knobs of 3 say"),
     ("Quantize", ("quantize",), "the INT8 model, as the knobs of 4 say"),
     ("Evaluate", ("evaluate",), "the mAP of the INT8 model beside the float one"),
