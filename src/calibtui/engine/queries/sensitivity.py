@@ -13,7 +13,7 @@ from calibtui.engine.queries.remembering import remembered
 from calibtui.engine.wire.models import Layer, Layers, Sensitivity
 from calibtui.quantization.diagnosis.document import load_document
 
-NONE_YET = "There is no diagnosis yet: `calibtui diagnose` makes one of the newest set and these settings."
+NONE_YET = "There is no diagnosis yet: D, or `calibtui diagnose`, makes one of the newest set and these settings."
 
 
 @answers(Sensitivity)

@@ -10,7 +10,7 @@ from calibtui.engine.queries.pool_view import PoolView
 from calibtui.engine.queries.registry import QueryContext
 from calibtui.engine.wire.sets import TensorRange
 
-UNKNOWN = "The pool's activation ranges are not measured: `calibtui coverage` does it, once a model."
+UNKNOWN = "The pool's activation ranges are not measured: m, or `calibtui coverage`, does it, once a model."
 LEAST_CLIPPED = 0.02
 SHOWN = 40
 FIXES = 3
@@ -27,12 +27,12 @@ def set_ranges(context: QueryContext, view: PoolView, places: Places) -> tuple[t
     where = view.rows.places(list(measured.digests))
     in_set = np.isin(where, places)
     if not in_set.any():
-        return None, "None of the set's frames is measured: `calibtui coverage` does it."
+        return None, "None of the set's frames is measured: m, or `calibtui coverage`, does it."
     missed = _missed(measured, in_set, where >= 0)
     known = int(in_set.sum())
     said = f"{len(missed)} of {len(measured.tensors)} tensors reach further in the pool than in the set."
     if known < len(places):
-        said += f" {known} of its {len(places)} frames are measured: `calibtui coverage` measures the others."
+        said += f" {known} of its {len(places)} frames are measured: m, or `calibtui coverage`, measures the others."
     return missed, said
 
 

@@ -10,6 +10,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 
 from calibtui.engine.wire.models import Compare, Comparison, Lost
+from calibtui.engine.wire.runs import Task
 from calibtui.engine.wire.snapshot import Snapshot
 from calibtui.tui.figures import moment
 from calibtui.tui.screens.workbench_screen import WorkbenchScreen
@@ -35,7 +36,8 @@ class CompareScreen(WorkbenchScreen):
     HELP: ClassVar[str] = """\
 What INT8 cost. The large figure is the change in mAP50–95 in points, its 95 % interval is drawn beside it: where the
 line
-crosses zero, no difference was measured. ] goes to the frames that lost most."""
+crosses zero, no difference was measured. ] goes to the frames that lost most. a asks whether another way to choose the
+set would do better than chance: an ablation, whose verdict stands in the runs (7)."""
     DEFAULT_CSS = """
     CompareScreen Verdict { padding: 0 2 1 2; }
     CompareScreen.-short Verdict { padding: 0 2; max-height: 4; }
@@ -46,6 +48,7 @@ crosses zero, no difference was measured. ] goes to the frames that lost most.""
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("c", "choose", "choose runs", id="compare.choose", tooltip="Which runs stand side by side"),
+        Binding("a", "ablate", "ablate", id="compare.ablate", tooltip="Compares ways to choose a set with random ones"),
         Binding("y", "copy", "copy", id="screen.copy", tooltip="Copies what the focus is on."),
     ]
 
@@ -116,6 +119,18 @@ crosses zero, no difference was measured. ] goes to the frames that lost most.""
         if chosen is not None:
             self._chosen = chosen
             await self._show()
+
+    @work(group="compare-dialog", exclusive=True, exit_on_error=False)
+    async def action_ablate(self) -> None:
+        """Asks what to compare, and queues it; its verdict stands in the runs."""
+        from calibtui.tui.screens.ablation_plan import AblationPlanScreen
+
+        asked = await self.app.push_screen_wait(AblationPlanScreen())
+        if asked is None:
+            return
+        done = await self.do(Task(kind="ablate", options=asked))
+        if done is not None:
+            self.workbench.tell(done.said, "Its verdict and its report stand in the runs (7) when it is done.")
 
     @on(RowList.Chosen, "#compare-lost")
     def _open_lost(self, event: RowList.Chosen) -> None:

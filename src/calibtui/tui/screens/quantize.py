@@ -12,7 +12,7 @@ from textual.containers import Horizontal
 from textual.widgets import Button
 
 from calibtui.engine.wire.models import Layer, Sensitivity
-from calibtui.engine.wire.runs import Cancel, Log, Start
+from calibtui.engine.wire.runs import Cancel, Log, Start, Task
 from calibtui.engine.wire.sets import Knobs, Sets, Turn
 from calibtui.engine.wire.snapshot import Job, Snapshot
 from calibtui.tui.figures import moment
@@ -43,7 +43,8 @@ Makes the INT8 model from the newest set and compares its mAP with the float mod
 one
 under the cursor means stands below. g quantizes and evaluates, G selects the set anew first. The job runs in the
 engine:
-you can leave and come back to it. 5 reads the comparison."""
+you can leave and come back to it. 5 reads the comparison. D fills the table of layers: which of them lose how much, and
+what to do."""
     DEFAULT_CSS = """
     QuantizeScreen #quantize-set { padding: 0 2; }
     QuantizeScreen #quantize-start { height: 1; padding: 0 2; margin: 0 0 1 0; }
@@ -62,6 +63,7 @@ you can leave and come back to it. 5 reads the comparison."""
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("g", "start(False)", "start", id="quantize.start", tooltip="Quantizes and evaluates"),
         Binding("G", "start(True)", "select and start", id="quantize.all", tooltip="The set anew, too"),
+        Binding("D", "diagnose", "diagnose", id="quantize.diagnose", tooltip="Measures which layers lose how much"),
         Binding("c", "cancel", "cancel", id="quantize.cancel", tooltip="Ends the job at its next safe point"),
     ]
 
@@ -179,6 +181,10 @@ you can leave and come back to it. 5 reads the comparison."""
     def action_start(self, with_selection: bool) -> None:
         """Queues the job and shows how it goes."""
         self.send(Start(stages=ALL_STAGES if with_selection else STAGES), after=lambda _: self._show_progress())
+
+    def action_diagnose(self) -> None:
+        """Fills the table of layers, of the newest set and these options."""
+        self.send(Task(kind="diagnose"))
 
     def _show_progress(self) -> None:
         panes = self.query_one(Panes)

@@ -13,6 +13,7 @@ from textual.containers import VerticalScroll
 
 from calibtui.engine.wire.curation import Mark, Undo
 from calibtui.engine.wire.frames import Frame
+from calibtui.engine.wire.runs import Task
 from calibtui.engine.wire.sets import Draft, Knobs, Lock, LockedSet, SetFrame, Sets, SetView, Turn
 from calibtui.engine.wire.snapshot import Snapshot
 from calibtui.tui.screens.workbench_screen import WorkbenchScreen
@@ -39,7 +40,9 @@ class SetScreen(WorkbenchScreen):
 The frames that the ranges of the INT8 model are measured on. What you see is the draft: it follows the scores, the
 marks
 and the knobs until you lock it under a name. Turn a knob and you see at once which frames that adds and drops; k keeps
-it, esc takes it back. L locks: the manifest is written and the set never changes again. 4 goes on to quantize."""
+it, esc takes it back. m measures which activation ranges of the pool the set misses; R picks the frames that reach
+them.
+L locks: the manifest is written and the set never changes again. 4 goes on to quantize."""
     DEFAULT_CSS = """
     SetScreen SetHeadline { padding: 0 2; margin: 0 0 1 0; }
     SetScreen #set-panes { layout: grid; grid-size: 3 2; grid-columns: 40 1fr 1fr; grid-rows: 3fr 2fr; }
@@ -64,6 +67,9 @@ it, esc takes it back. L locks: the manifest is written and the set never change
         Binding("c", "compare", "compare with", id="set.compare", tooltip="Chooses the set to compare with"),
         Binding("o", "open", "open set", id="set.open", tooltip="Looks at a locked set, or at the draft again"),
         Binding("E", "export", "export", id="set.export", tooltip="Writes a locked set out"),
+        Binding(
+            "m", "measure", "measure ranges", id="set.measure", tooltip="Measures activation ranges of set and pool"
+        ),
         Binding("R", "cover", "cover ranges", id="set.cover", tooltip="Picks the frames that cover missed ranges"),
     ]
 
@@ -276,6 +282,11 @@ it, esc takes it back. L locks: the manifest is written and the set never change
         digests = dict.fromkeys(digest for one in missed for digest in one.fixed_by)
         if digests:
             await self._mark(Mark(digests=tuple(digests), mark="picked"))
+
+    def action_measure(self) -> None:
+        """Of the set that is seen; knobs that are only tried are not in it. Its ranges stand here once the job is
+        done."""
+        self.send(Task(kind="coverage", options={"set": self._opened or "draft"}))
 
     async def _mark(self, command: Mark | Undo) -> None:
         done = await self.do(command)

@@ -36,6 +36,9 @@ class JobProgress(LineView):
 
     def lines(self, width: int) -> Sequence[Line]:
         lines: list[Line] = [self._job_line(width)]
+        if (job := self._job) is not None and job.kind and job.state in ("running", "paused"):
+            measuring = Stage(name=job.kind, state=job.state, done=job.done, total=job.total, said=job.said)
+            lines += _stage_lines(measuring, width)
         for stage in self._stages:
             lines += _stage_lines(stage, width)
         if self._job is not None and self._job.error:

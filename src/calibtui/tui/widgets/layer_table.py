@@ -17,7 +17,7 @@ class LayerTable(RowList[Layer]):
     HELP = """\
 How much each layer of the model does to its outputs, worst first. Effect is its share of the error at the outputs; work
 its share of the multiply-adds, which is what leaving it in float costs; dB the signal to quantization noise of its
-output, less is worse. Enter leaves the layer in float, or quantizes it again."""
+output, less is worse. Enter leaves the layer in float, or quantizes it again; D measures all this of the newest set."""
 
     def __init__(self, id: str | None = None) -> None:
         super().__init__(_line, _heading, empty="…", id=id)
