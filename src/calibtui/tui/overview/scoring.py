@@ -17,7 +17,7 @@ def scoring(snapshot: Snapshot, width: int) -> Sequence[Line]:
     now = snapshot.scoring
     if now is None:
         earlier = snapshot.totals.scored
-        said = f"Nothing is being scored; {count(earlier)} frames were." if earlier else "Nothing has been scored yet."
+        said = f"{count(earlier)} scored earlier; nothing runs." if earlier else "Nothing has been scored yet."
         return [[("Scoring", "title")], [(cut(said, width), "muted")]]
     return [
         [("Scoring", "title"), (cut(f"  {now.model} · {now.prompt}", width - 7), "muted")],
