@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 READY = $(VENV)/.ready
+# A process a core; the tests of a file stay together, for some go on where the one before ended.
+PARALLEL ?= --numprocesses auto --dist loadfile
 
 .PHONY: demo test test-gateways check bench soak clean
 
@@ -16,7 +18,7 @@ demo: $(READY)  ## the whole job on the sample data, offline, with no key
 	$(BIN)/calibtui demo build/demo --batch
 
 test: $(READY)  ## every promise the code makes
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(PARALLEL)
 
 test-gateways: $(READY)  ## through LiteLLM and Portkey for real, installed into build/gateways; some minutes
 	$(BIN)/python -m pytest -m gateways --timeout=900 -rs tests/gateways
@@ -26,7 +28,7 @@ check: $(READY)  ## lint, types, room boundaries, tests
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(PARALLEL)
 
 bench: $(READY)  ## speed beside the bare libraries, as ratios
 	$(BIN)/python -m bench

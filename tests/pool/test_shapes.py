@@ -67,14 +67,12 @@ def test_shapes_that_nobody_asked_for_are_not_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("shapes", "annotation", "said"),
     [
-        ("masks", {}, "has no segmentation"),
         ("masks", {"segmentation": []}, "no polygon"),
         ("masks", {"segmentation": [[1, 2, 3]]}, "a polygon of 3 numbers"),
         ("masks", {"segmentation": {"size": [9, 9], "counts": [81]}}, "the frame's is 40×30"),
         ("masks", {"segmentation": {"size": [30, 40], "counts": [7]}}, "don't fill the frame"),
         ("masks", {"segmentation": {"size": [30, 40], "counts": "PPP"}}, "can't be read"),
         ("masks", {"segmentation": "square"}, "can't be read"),
-        ("keypoints", {}, "has no keypoints"),
         ("keypoints", {"keypoints": [1, 2]}, "keypoints of 2 numbers"),
         ("keypoints", {"keypoints": "many"}, "can't be read"),
     ],
@@ -96,3 +94,22 @@ def test_the_annotation_at_fault_is_named_also_among_masks(tmp_path: Path) -> No
     (tmp_path / "a.json").write_text(json.dumps(document))
     with pytest.raises(AnnotationError, match="annotation 2"):
         load_annotations("a.json", tmp_path, ["a.jpg"], {"a.jpg": SIZE}, ("pit",))
+
+
+@pytest.mark.parametrize("shapes", ["masks", "keypoints"])
+def test_one_object_without_its_shape_among_others_is_named_but_none_at_all_is_no_mistake(
+    tmp_path: Path, shapes
+) -> None:
+    shaped = {"segmentation": SQUARE, "keypoints": [6, 7, 2]}
+    row = {"image_id": 1, "category_id": 1, "bbox": [5, 5, 10, 10]}
+    document = {
+        "images": [{"id": 1, "file_name": "a.jpg"}],
+        "categories": [{"id": 1, "name": "pit"}],
+        "annotations": [{"id": 1, **row, **shaped}, {"id": 2, **row}],
+    }
+    (tmp_path / "a.json").write_text(json.dumps(document))
+    with pytest.raises(AnnotationError, match="annotation 2 of image 1 has no"):
+        load_annotations("a.json", tmp_path, ["a.jpg"], {"a.jpg": SIZE}, ("pit",), shapes)
+    truth = load(tmp_path, shapes)
+    assert truth.masks is None
+    assert truth.keypoints is None
