@@ -63,8 +63,8 @@ what to do."""
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("g", "start(False)", "start", id="quantize.start", tooltip="Quantizes and evaluates"),
         Binding("G", "start(True)", "select and start", id="quantize.all", tooltip="The set anew, too"),
-        Binding("D", "diagnose", "diagnose", id="quantize.diagnose", tooltip="Measures which layers lose how much"),
         Binding("c", "cancel", "cancel", id="quantize.cancel", tooltip="Ends the job at its next safe point"),
+        Binding("D", "diagnose", "diagnose", id="quantize.diagnose", tooltip="Measures which layers lose how much"),
     ]
 
     def __init__(self) -> None:
