@@ -138,7 +138,7 @@ async def test_options_turn_and_a_start_makes_another_model(make_workbench: Make
     before = len((await engine.ask(Compare())).comparisons)
     async with opened(make_workbench, connected(done_once), "quantize", "set: release, 12 frames") as pilot:
         assert isinstance(pilot.app.screen, QuantizeScreen)
-        await pressed(pilot, "down", "left")
+        await pressed(pilot, "down", "down", "left")
         await said(pilot, "● Calibrator              minmax")
         await pressed(pilot, "g")
         await until(pilot, lambda: "▶ running" in text(pilot.app))
