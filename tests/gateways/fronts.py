@@ -13,7 +13,7 @@ from calibtui.gateway.client import Gateway, RetryPolicy
 from calibtui.gateway.dialects.dialect import ChatRequest
 from calibtui.gateway.endpoint import Endpoint, resolve_endpoint
 from calibtui.gateway.intermediaries.canary import CANARY_PX, Canary
-from calibtui.gateway.transport import HttpTransport, HttpRequest, HttpResponse, Transport
+from calibtui.gateway.transport import HttpRequest, HttpResponse, HttpTransport, Transport
 from calibtui.practice.options import PracticeOptions
 from calibtui.practice.server import PracticeServer
 from calibtui.workspace.settings import KeySettings, PriceSettings, ProviderSettings

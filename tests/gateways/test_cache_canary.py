@@ -116,7 +116,9 @@ def bifrost(loopback: Loopback, upstreams: Upstreams, heeds: set[str]) -> Front:
     return Front("bifrost", loopback.app(simulated.app()) + "/v1", BIFROST_KEY, BY_MODEL)
 
 
-@pytest.mark.parametrize("heeds", [{"key", "type", "no-store"}, {"key"}, {"type"}, {"no-store"}], ids=lambda heeds: "+".join(sorted(heeds)))
+@pytest.mark.parametrize(
+    "heeds", [{"key", "type", "no-store"}, {"key"}, {"type"}, {"no-store"}], ids=lambda heeds: "+".join(sorted(heeds))
+)
 async def test_each_header_that_bifrost_heeds_is_enough_to_keep_prompts_apart(
     heeds: set[str], loopback: Loopback, upstreams: Upstreams
 ) -> None:

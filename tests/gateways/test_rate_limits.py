@@ -14,7 +14,7 @@ from calibtui.gateway.client import Gateway
 from calibtui.gateway.completion import Completion
 from calibtui.gateway.errors import ErrorClass, Trouble, classify
 from calibtui.gateway.intermediaries.canary import canary_picture
-from calibtui.gateway.transport import HttpTransport, HttpRequest, HttpResponse
+from calibtui.gateway.transport import HttpRequest, HttpResponse, HttpTransport
 
 pytestmark = pytest.mark.gateways
 
