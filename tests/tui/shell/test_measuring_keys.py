@@ -96,7 +96,7 @@ def test_a_asks_what_to_compare_and_its_verdict_stands_in_the_runs(workspace: Pa
             assert found.line.state == "done" and found.line.said
             assert "ablation." in found.summary
             await pressed(pilot, "7")
-            await said(pilot, found.line.said[:20], 30)
+            await said(pilot, found.line.said[:16], 30)
 
     asyncio.run(work())
 
