@@ -131,7 +131,7 @@ def test_a_limit_that_nothing_held_is_said_plainly():
 def test_many_annotated_frames_decide_and_few_leave_it_to_the_output_error():
     sure = {"error": 0.3, "reference_map": 0.34, "drop": 0.1}
     assert probability_within(0.6, **sure, sd=0.05) > 0.95
-    assert probability_within(0.6, **sure, sd=1.5) < 0.4
+    assert probability_within(0.6, **sure, sd=1.5) < 0.5
 
 
 def test_a_small_output_error_is_trusted_unless_the_drop_speaks_against_it():

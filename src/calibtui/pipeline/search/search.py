@@ -32,11 +32,11 @@ from calibtui.store.trials import TrialRow
 
 EVALUATIONS = 40
 """What a search may take, in evaluations of the float model on all evaluation frames."""
-FOR_REMEDIES, FOR_RANKING, FOR_ALL = 0.3, 0.55, 0.75
+FOR_REMEDIES, FOR_RANKING, FOR_ALL = 0.25, 0.5, 0.65
 """Shares of that after which no new measurement of a step begins; the rest is for what began before."""
 SURE = 0.9
 """How probable a drop within the limit must be."""
-CLEARLY = 1.03
+CLEARLY = 1.01
 """Layers in float that take less than this off the error, taken together, aren't worth their time."""
 REPLICATES = 200
 LEAST_UNIT_S = 0.5

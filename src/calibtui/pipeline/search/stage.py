@@ -28,7 +28,7 @@ from calibtui.pipeline.search.recipe import Recipe
 from calibtui.pipeline.search.search import Found, Search
 from calibtui.pipeline.search.split import Split, keep_split
 
-METHOD = 2
+METHOD = 3
 """Raised when a search would decide otherwise: what it found before is then searched for again."""
 
 

@@ -1,0 +1,39 @@
+"""The search on a real detector that INT8 ruins with the usual settings."""
+
+from __future__ import annotations
+
+import pytest
+
+DOCUMENT = """\
+[pool]
+images = "{data}/pool"
+[model]
+onnx = "{data}/yolox_nano_416.onnx"
+[evaluation]
+images = "{data}/eval"
+annotations = "{data}/eval.json"
+[scoring]
+judge = "detector"
+[selection]
+strategy = "random"
+size = 32
+[quantization]
+max_map_drop = 0.6
+"""
+MISSED = 5
+# Over calibration sets and divisions of the frames the drop on 85 report frames varied by chance between 0 and this.
+MOST_LOST = 1.2
+
+
+@pytest.mark.shared
+def test_a_search_keeps_nine_tenths_of_yolox_nano_in_int8_and_nearly_all_of_its_map(shared_data, tmp_path, calibtui):
+    (tmp_path / "calibtui.toml").write_text(DOCUMENT.format(data=shared_data.resolve() / "coco128"))
+    ran = calibtui("--batch", "--json", tmp_path)
+    evaluation, quantization = ran.json["evaluation"], ran.json["quantization"]
+    assert quantization["int8_multiply_adds"] >= 0.9
+    assert evaluation["drop"]["points"] <= MOST_LOST
+    assert ran.code == (0 if evaluation["drop"]["points"] <= 0.6 else MISSED), ran.err
+    assert quantization["search"]["evaluations"] <= 40
+    errors = [trial["error"] for trial in quantization["search"]["trials"]]
+    chosen = next(trial for trial in quantization["search"]["trials"] if trial["chosen"])
+    assert chosen["error"] <= 1.01 * min(errors) < errors[0] / 4
