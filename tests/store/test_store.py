@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import duckdb
@@ -193,3 +194,16 @@ def test_a_disk_that_is_full_at_a_commit_is_called_full() -> None:
         raise duckdb.TransactionException('Failed to commit: Could not write file "store.wal": No space left on device')
     with pytest.raises(duckdb.TransactionException), named_failures():
         raise duckdb.TransactionException("Conflict on update")
+
+
+def test_what_the_store_dates_itself_is_utc_wherever_the_machine_is(tmp_path, monkeypatch):
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    time.tzset()
+    try:
+        with Store(tmp_path) as store:
+            store.artifacts.add_set("sha256:a", "random", 1, 0, "sets/a.json", "run")
+            made = store.set_names.sets()[0].at
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+    assert abs(made - time.time()) < 600

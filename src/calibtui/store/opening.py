@@ -39,6 +39,8 @@ def connect(state: Path) -> duckdb.DuckDBPyConnection:
     except duckdb.Error as error:
         raise _explained(error, file) from error
     try:
+        # What the store dates itself is read as UTC; local time would also repeat an hour once a year.
+        connection.execute("SET GLOBAL TimeZone = 'UTC'")
         _migrate(connection, file)
     except BaseException:
         connection.close()
