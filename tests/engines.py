@@ -22,7 +22,7 @@ UP_WITHIN_S = 60.0
 
 
 @contextlib.contextmanager
-def serving(root: Path, *, idle_s: float = 120.0) -> Iterator[Service]:
+def serving(root: Path, *, idle_s: float = 900.0) -> Iterator[Service]:
     """An engine of the workspace on its real socket, with real workers, in a thread of this process."""
     ready: list[Service] = []
     up, failed = threading.Event(), []
@@ -55,7 +55,7 @@ def serving(root: Path, *, idle_s: float = 120.0) -> Iterator[Service]:
 
 
 @contextlib.contextmanager
-def engine_process(root: Path, *, idle_s: float = 120.0) -> Iterator[Place]:
+def engine_process(root: Path, *, idle_s: float = 900.0) -> Iterator[Place]:
     """An engine as a detached process; killed at the end where it still runs."""
     start_engine(root, idle_s=idle_s)
     place = announced(root)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -85,6 +86,7 @@ def test_resized_while_it_runs_it_is_drawn_anew_and_keeps_its_keys(workspace, op
     start_scoring(terminal)
     for width, height in ((80, 24), (40, 12), (20, 5), (200, 50), (120, 40)):
         terminal.resize(width, height)
+        time.sleep(0.5)  # as a hand drags it
         drawn = terminal.wait(lambda text, width=width: max(map(len, text.splitlines())) <= width and text.strip())
         assert len(drawn.splitlines()) <= height
     terminal.wait(lambda text: "7 Runs" in text and "^p commands" in text)

@@ -17,7 +17,7 @@ from calibtui.engine.wire.frames import Frame, FramePicture, Frames
 from calibtui.engine.wire.sets import Draft, Export, Lock, Turn
 from calibtui.selection.manifest import read_manifest
 
-ENGINES_OWN = {"start", "rerun", "pause", "resume", "cancel", "stop", "set-cap", "headless"}
+ENGINES_OWN = {"start", "rerun", "pause", "resume", "cancel", "stop", "set-cap", "headless", "task"}
 
 
 def test_every_question_and_command_of_the_wire_has_somebody_who_answers():

@@ -24,8 +24,8 @@ async def test_s_starts_what_is_chosen_after_the_price_was_agreed_to(open_workbe
         await pressed(pilot, "enter")
         await said(pilot, "12 of 12", 60)
         await said(pilot, "✓ finished", 60)
-        await said(pilot, "Difficulty  12 scored frames")
-        await said(pilot, "done: ", 10)
+        await said(pilot, "Difficulty  12 scored")
+        await said(pilot, "✓ done        Indexing and scoring", 10)
 
 
 async def test_no_price_is_paid_without_a_yes(open_workbench: Open) -> None:
