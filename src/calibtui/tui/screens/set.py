@@ -67,9 +67,7 @@ L locks: the manifest is written and the set never changes again. 4 goes on to q
         Binding("c", "compare", "compare with", id="set.compare", tooltip="Chooses the set to compare with"),
         Binding("o", "open", "open set", id="set.open", tooltip="Looks at a locked set, or at the draft again"),
         Binding("E", "export", "export", id="set.export", tooltip="Writes a locked set out"),
-        Binding(
-            "m", "measure", "measure", id="set.measure", tooltip="Measures activation ranges of set and pool"
-        ),
+        Binding("m", "measure", "measure", id="set.measure", tooltip="Measures activation ranges of set and pool"),
         Binding("R", "cover", "cover ranges", id="set.cover", tooltip="Picks the frames that cover missed ranges"),
     ]
 
