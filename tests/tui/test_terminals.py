@@ -80,6 +80,7 @@ def test_put_to_sleep_with_ctrl_z_and_brought_back_it_shows_what_went_on_meanwhi
     assert read_books(url)["requests"] == len(read_books(url)["images"])
 
 
+@pytest.mark.soak
 def test_resized_while_it_runs_it_is_drawn_anew_and_keeps_its_keys(workspace, opened) -> None:
     root, _ = workspace
     terminal = opened(launch(root), width=120, height=40)
