@@ -9,15 +9,15 @@ from pathlib import Path
 from calibtui.core.digests import digest_of, file_digest
 from calibtui.core.summary import EvaluationSummary, ModelFigures, ShapesSummary
 from calibtui.detector.detector import Detector
-from calibtui.evaluation.bootstrap import drop_in_words, paired_drop
-from calibtui.evaluation.coco import MeanAP, match, mean_ap
+from calibtui.evaluation.bootstrap import Drop, drop_in_words, paired_drop
+from calibtui.evaluation.coco import Matches, MeanAP, match, mean_ap
 from calibtui.evaluation.found_objects import objects_found
 from calibtui.pipeline.context import Context
-from calibtui.pipeline.detection_pass import DetectionPass, detect_all, layout_digest, load_pass, save_pass
+from calibtui.pipeline.detection_pass import DetectionPass, detect_all, layout_digest
 from calibtui.pipeline.evaluation_set import EvaluationSet, refuse_overlap, scenes_of
 from calibtui.pipeline.quantize_stage import Int8Model
+from calibtui.pipeline.stored_passes import keep_pass, stored_pass
 from calibtui.report.data import LostFrame
-from calibtui.store.artifacts import EvaluationRow
 
 FLOAT, INT8 = "float", "INT8"
 TIMED_FRAMES = 24
@@ -38,11 +38,7 @@ def evaluate_models(
     context.tell("evaluate", 0, 0, "interval of the drop")
     truths = [frame.truth for frame in evaluation.frames]
     matches = {name: match(done.detections, truths, len(evaluation.classes)) for name, done in passes.items()}
-    settings = context.evaluation_settings()
-    scenes = scenes_of(evaluation, settings.scenes)
-    drop = paired_drop(
-        matches[FLOAT], matches[INT8], seed=settings.seed, replicates=settings.replicates, clusters=scenes
-    )
+    drop = _drop(context, evaluation, matches)
     summary = EvaluationSummary(
         frames=len(evaluation.frames),
         reference=_figures(mean_ap(matches[FLOAT]), evaluation.classes, detector.path, passes[FLOAT]),
@@ -57,21 +53,25 @@ def evaluate_models(
     return summary, _lost(evaluation, passes)
 
 
-def _shapes(context: Context, evaluation: EvaluationSet, passes: Mapping[str, DetectionPass]) -> ShapesSummary:
-    """The same comparison by masks or keypoints."""
+def _drop(context: Context, evaluation: EvaluationSet, matches: Mapping[str, Matches]) -> Drop:
     settings = context.evaluation_settings()
-    kind = evaluation.shapes
-    assert kind is not None
-    truths = [frame.truth for frame in evaluation.frames]
-    matches = {name: match(done.detections, truths, len(evaluation.classes), kind) for name, done in passes.items()}
-    figures = {name: mean_ap(matched) for name, matched in matches.items()}
-    drop = paired_drop(
+    return paired_drop(
         matches[FLOAT],
         matches[INT8],
         seed=settings.seed,
         replicates=settings.replicates,
         clusters=scenes_of(evaluation, settings.scenes),
     )
+
+
+def _shapes(context: Context, evaluation: EvaluationSet, passes: Mapping[str, DetectionPass]) -> ShapesSummary:
+    """The same comparison by masks or keypoints."""
+    kind = evaluation.shapes
+    assert kind is not None
+    truths = [frame.truth for frame in evaluation.frames]
+    matches = {name: match(done.detections, truths, len(evaluation.classes), kind) for name, done in passes.items()}
+    figures = {name: mean_ap(matched) for name, matched in matches.items()}
+    drop = _drop(context, evaluation, matches)
     return ShapesSummary(
         kind,
         figures[FLOAT].map,
@@ -104,7 +104,7 @@ def _passes(
     besides its file decides what it finds."""
     digests = {name: file_digest(detector.path) for name, (detector, _) in models.items()}
     keys = {name: _key(context, evaluation, models[name], digests[name]) for name in models}
-    stored = {name: _stored(context, evaluation, models[name][0], key) for name, key in keys.items()}
+    stored = {name: stored_pass(context, models[name][0], key, len(evaluation.frames)) for name, key in keys.items()}
     missing = {name: models[name][0] for name, done in stored.items() if done is None}
     made = detect_all(context, missing, evaluation.frames, shapes=evaluation.shapes is not None) if missing else {}
     passes = {name: made.get(name) or done for name, done in stored.items()}
@@ -112,7 +112,9 @@ def _passes(
         passes = _timed_together(context, {name: models[name][0] for name in models}, evaluation, passes)
     if made:
         for name, done in passes.items():
-            _keep(context, keys[name], digests[name], done)
+            assert done is not None
+            record = {"seconds": done.seconds, "inference_seconds": done.inference_seconds}
+            keep_pass(context, keys[name], digests[name], done, **record)
     return passes  # type: ignore[return-value]
 
 
@@ -129,15 +131,6 @@ def _timed_together(
     }
 
 
-def _keep(context: Context, key: str, model_digest: str, done: DetectionPass | None) -> None:
-    assert done is not None
-    path = context.state / "evaluations" / f"{key[:16]}.npz"
-    save_pass(path, done)
-    record = {"frames": len(done.detections), "seconds": done.seconds, "inference_seconds": done.inference_seconds}
-    row = EvaluationRow(key, model_digest, path.relative_to(context.state).as_posix(), record)
-    context.store.artifacts.add_evaluation(row, context.run)
-
-
 def _key(context: Context, evaluation: EvaluationSet, model: tuple[Detector, str], digest: str) -> str:
     detector, arithmetic = model
     settings = context.model_settings()
@@ -151,13 +144,6 @@ def _key(context: Context, evaluation: EvaluationSet, model: tuple[Detector, str
             "decoding": [settings.score_min, settings.nms_iou, settings.max_detections],
         }
     )
-
-
-def _stored(context: Context, evaluation: EvaluationSet, detector: Detector, key: str) -> DetectionPass | None:
-    # What a decoder of the user's own computes can change without its name changing.
-    row = None if ":" in detector.layout.decoder else context.store.artifacts.evaluation(key)
-    done = load_pass(context.state / row.detections) if row else None
-    return done if done is not None and len(done.detections) == len(evaluation.frames) else None
 
 
 def _figures(result: MeanAP, classes: tuple[str, ...], model: Path, done: DetectionPass) -> ModelFigures:

@@ -47,9 +47,9 @@ class StageRunner:
             for scoring in scoring_stages(self._context):
                 check_judge(self._context, scoring)
         if any(stage in stages for stage in MODEL_STAGES):
-            self._open_detector()
-        if "evaluate" in stages and not is_undecoded(self._open_detector()):
-            self._evaluation_set()
+            self.open_detector()
+        if "evaluate" in stages and not is_undecoded(self.open_detector()):
+            self.evaluation_set()
 
     def run(self, stage: str) -> None:
         """Runs one stage and what it can't do without."""
@@ -67,36 +67,36 @@ class StageRunner:
 
     def _score(self) -> None:
         self._indexed()
-        scoring, error = score_in_stages(self._context, self._open_detector)
+        scoring, error = score_in_stages(self._context, self.open_detector)
         self.summary = replace(self.summary, scoring=scoring)
         if error is not None:
             raise error
 
     def _select(self) -> None:
         self._indexed()
-        chosen = select_set(self._context, judged_pool(self._context, self._open_detector))
+        chosen = select_set(self._context, judged_pool(self._context, self.open_detector))
         self._manifest = chosen.manifest
         self.summary = replace(self.summary, selection=chosen.summary)
 
     def _quantize(self) -> None:
-        detector, manifest, split = self._open_detector(), self._calibration_set(), self._split()
+        detector, manifest, split = self.open_detector(), self._calibration_set(), self._split()
         if split is None:
             self._int8 = quantize_model(self._context, detector, manifest)
         else:
             digests = frozenset(frame["digest"] for frame in manifest["frames"])
-            refuse_overlap(self._context, self._evaluation_set(), digests)
+            refuse_overlap(self._context, self.evaluation_set(), digests)
             self._int8 = searched_model(self._context, detector, manifest, split, self._limit())
         self.summary = replace(self.summary, quantization=self._int8.summary)
 
     def _evaluate(self) -> None:
-        detector = self._open_detector()
+        detector = self.open_detector()
         if is_undecoded(detector):
             self._compare_outputs(detector)
             return
         split = self._split()
         int8 = self._int8 = self._int8 or self._known_int8(detector, split)
         path = report_path(self._context, int8)
-        frames = self._evaluation_set() if split is None else split.report
+        frames = self.evaluation_set() if split is None else split.report
         evaluation, lost = evaluate_models(self._context, detector, int8, frames, path)
         if split is not None:
             file = str(keep_split(self._context, split))
@@ -128,7 +128,7 @@ class StageRunner:
         if settings.quantization.max_map_drop is None or settings.evaluation is None:
             return None
         if not self._divided:
-            self._parts = split_evaluation(self._evaluation_set(), settings.evaluation.seed, settings.evaluation.scenes)
+            self._parts = split_evaluation(self.evaluation_set(), settings.evaluation.seed, settings.evaluation.scenes)
             self._divided = True
         if self._parts is None:
             self._context.note(
@@ -141,14 +141,16 @@ class StageRunner:
         if self.summary.pool is None:
             self._pool()
 
-    def _open_detector(self) -> Detector:
+    def open_detector(self) -> Detector:
+        """The model of calibtui.toml, opened once a run."""
         if self._detector is None:
             self._detector = Detector.load(self._context.model_settings(), self._context.root, threads=workers())
         return self._detector
 
-    def _evaluation_set(self) -> EvaluationSet:
+    def evaluation_set(self) -> EvaluationSet:
+        """The annotated frames, indexed and read once a run."""
         if self._evaluation is None:
-            self._evaluation = load_evaluation_set(self._context, self._open_detector())
+            self._evaluation = load_evaluation_set(self._context, self.open_detector())
         return self._evaluation
 
     def _calibration_set(self) -> dict[str, Any]:

@@ -7,15 +7,14 @@ from pathlib import Path
 
 from calibtui.core.digests import digest_of, file_digest
 from calibtui.core.progress import OnProgress, StopFlag
-from calibtui.detector.detector import Detector
 from calibtui.evaluation.ablation import Ablation, overall_verdict
 from calibtui.pipeline.ablation.outcome import results_of
 from calibtui.pipeline.ablation.plan import AblationPlan
 from calibtui.pipeline.ablation.sets import proposed_sets
 from calibtui.pipeline.ablation.trials import Trials
 from calibtui.pipeline.cascade import judged_pool
-from calibtui.pipeline.context import Context, workers
-from calibtui.pipeline.evaluation_set import load_evaluation_set, refuse_overlap
+from calibtui.pipeline.context import Context
+from calibtui.pipeline.evaluation_set import refuse_overlap
 from calibtui.pipeline.judges import practice_note
 from calibtui.pipeline.single_run import SingleRun, single_run
 from calibtui.pipeline.stages import StageRunner
@@ -49,8 +48,7 @@ def _ablated(context: Context, plan: AblationPlan, runner: StageRunner) -> Ablat
     for stage in needed:
         context.stop.raise_if_set()
         runner.run(stage)
-    detector = Detector.load(context.model_settings(), context.root, threads=workers())
-    evaluation = load_evaluation_set(context, detector)
+    detector, evaluation = runner.open_detector(), runner.evaluation_set()
     if not detector.classes:
         detector = detector.with_classes(evaluation.classes)
     pool = judged_pool(context, lambda: detector)

@@ -12,17 +12,15 @@ from calibtui.detector.detector import Detector
 from calibtui.pipeline.ablation.frame_statistics import FrameStatistics
 from calibtui.pipeline.ablation.sets import ProposedSet
 from calibtui.pipeline.context import Context
-from calibtui.pipeline.detection_pass import DetectionPass, detect_all, layout_digest, load_pass, save_pass
+from calibtui.pipeline.detection_pass import DetectionPass, detect_all, layout_digest
 from calibtui.pipeline.evaluation_set import EvaluationSet
-from calibtui.pipeline.quantize_stage import prepared_model
-from calibtui.quantization.cpu import cpu_features
-from calibtui.quantization.presets import preset
+from calibtui.pipeline.quantize_stage import prepared_model, scheme_of
+from calibtui.pipeline.stored_passes import keep_pass, stored_pass
 from calibtui.quantization.provenance import Provenance, versions
 from calibtui.quantization.quantize import quantize
 from calibtui.quantization.ranges import ranges
 from calibtui.quantization.schemes import PRECISE
 from calibtui.quantization.tensors import tensors_to_observe
-from calibtui.store.artifacts import EvaluationRow
 
 FLOAT = ("float", "")
 TOGETHER = 4
@@ -66,8 +64,7 @@ class Trials:
             return None
         context = self.context
         prepared = prepared_model(context, self.detector)
-        settings = context.settings.quantization
-        tensors = tensors_to_observe(prepared, preset(settings.target, settings, cpu_features()))
+        tensors = tensors_to_observe(prepared, scheme_of(context))
         statistics = FrameStatistics(context, self.detector, prepared, tensors)
         statistics.collect(frame for key in dict.fromkeys(key for key, _ in missing) for frame in sets[key].frames)
         return statistics
@@ -89,7 +86,7 @@ class Trials:
     ) -> Iterator[tuple[Trial, Detector]]:
         """The trials' INT8 models, opened."""
         settings = self.context.settings.quantization
-        scheme = preset(settings.target, settings, cpu_features())
+        scheme = scheme_of(self.context)
         prepared = prepared_model(self.context, self.detector)
         for key, calibrator in trials:
             self.context.stop.raise_if_set()
@@ -108,7 +105,7 @@ class Trials:
 
     def _key(self, trial: Trial) -> str:
         settings = self.context.settings.quantization
-        scheme = preset(settings.target, settings, cpu_features())
+        scheme = scheme_of(self.context)
         model = self.context.model_settings()
         return digest_of(
             {
@@ -124,18 +121,9 @@ class Trials:
         )
 
     def _stored(self, trial: Trial) -> DetectionPass | None:
-        # What a decoder of the user's own computes can change without its name changing.
-        if ":" in self.detector.layout.decoder:
-            return None
-        row = self.context.store.artifacts.evaluation(self._key(trial))
-        done = load_pass(self.context.state / row.detections) if row else None
-        return done if done is not None and len(done.detections) == len(self.evaluation.frames) else None
+        return stored_pass(self.context, self.detector, self._key(trial), len(self.evaluation.frames))
 
     def _kept(self, trial: Trial, done: DetectionPass) -> DetectionPass:
         key = self._key(trial)
-        path = self.context.state / "evaluations" / f"{key[:16]}.npz"
-        save_pass(path, done)
-        record = {"frames": len(done.detections), "ablation": list(trial)}
-        row = EvaluationRow(key, key, path.relative_to(self.context.state).as_posix(), record)
-        self.context.store.artifacts.add_evaluation(row, self.context.run)
+        keep_pass(self.context, key, key, done, ablation=list(trial))
         return done
