@@ -237,6 +237,26 @@ async def test_an_interrupt_lets_what_is_in_flight_finish() -> None:
     assert outcome.remaining == 96
 
 
+async def test_while_it_is_paused_the_last_answers_are_told_too() -> None:
+    stop, told = StopFlag(), []
+    stop.pause()
+
+    async def go_on() -> None:
+        await asyncio.sleep(0.5)
+        stop.resume()
+        await asyncio.sleep(0.5)
+        stop.pause()
+        answered = [progress.done for progress in told][-1]
+        await asyncio.sleep(1.0)
+        assert told[-1].done == len(judge.asked) > answered
+        stop.resume()
+
+    judge = Judge(lambda frame, _: asyncio.sleep(0.09))
+    going = asyncio.create_task(go_on())
+    await run(nameless(60), judge, stop=stop, on_progress=told.append)
+    await going
+
+
 async def test_what_does_not_finish_within_the_grace_is_given_up_and_its_cost_kept() -> None:
     stop, sink = StopFlag(), Kept()
 

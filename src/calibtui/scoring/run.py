@@ -91,6 +91,7 @@ class _Run:
         self._threads = ThreadPoolExecutor(self._feeders, "prepare")
         self._tell = tell
         self._told_at = 0.0
+        self._untold = False
         # Prepared frames are held in memory, so few of them; at least one batch a thread, or none could begin.
         self._ahead = asyncio.Semaphore(MOST_AT_ONCE * self._feeders + min(self._workers, 64))
         self._ready: asyncio.Queue[tuple[FrameToScore, object] | None] = asyncio.Queue()
@@ -256,13 +257,17 @@ class _Run:
                 self._going.clear()
             elif not self._going.is_set():
                 self._going.set()
+            # While it is paused no answer follows that would tell of the last ones.
+            if self._untold:
+                self._progress()
             await asyncio.sleep(WATCH_S)
         message = "Interrupted; every score so far is kept."
         self._halt("interrupt", InterruptedByUser(message, "Run the same command again to resume."))
 
     def _progress(self, final: bool = False) -> None:
         now = time.monotonic()
-        if final or now - self._told_at >= TELL_EVERY_S:
+        self._untold = not final and now - self._told_at < TELL_EVERY_S
+        if not self._untold:
             self._told_at = now
             note = f"{self._failed} failed" if self._failed else ""
             self._tell(Progress("scoring", self._scored + self._failed, self._total, note))
