@@ -82,8 +82,12 @@ class Terminal:
         """Keys by tmux's names, whatever the screen says."""
         self._run("send-keys", *keys)
 
-    def resize(self, width: int, height: int) -> None:
-        self._run("resize-window", "-x", str(width), "-y", str(height))
+    def resize(self, *sizes: tuple[int, int]) -> None:
+        """To each of the sizes (columns, lines) in turn, faster than a program can follow."""
+        words: list[str] = []
+        for width, height in sizes:
+            words += [*([";"] if words else []), "resize-window", "-x", str(width), "-y", str(height)]
+        self._run(*words)
 
     def end(self) -> None:
         subprocess.run([*self._tmux, "kill-server"], check=False, capture_output=True)

@@ -80,13 +80,12 @@ def test_put_to_sleep_with_ctrl_z_and_brought_back_it_shows_what_went_on_meanwhi
     assert read_books(url)["requests"] == len(read_books(url)["images"])
 
 
-@pytest.mark.soak
 def test_resized_while_it_runs_it_is_drawn_anew_and_keeps_its_keys(workspace, opened) -> None:
     root, _ = workspace
     terminal = opened(launch(root), width=120, height=40)
     start_scoring(terminal)
     for width, height in ((80, 24), (40, 12), (20, 5), (200, 50), (120, 40)):
-        terminal.resize(width, height)
+        terminal.resize((width, height))
         time.sleep(0.5)  # as a hand drags it
         drawn = terminal.wait(lambda text, width=width: max(map(len, text.splitlines())) <= width and text.strip())
         assert len(drawn.splitlines()) <= height
@@ -95,6 +94,14 @@ def test_resized_while_it_runs_it_is_drawn_anew_and_keeps_its_keys(workspace, op
     terminal.wait("filter")
     terminal.press("1")
     terminal.wait("Difficulty")
+
+
+def test_made_small_and_large_again_before_it_could_look_it_is_drawn_anew(workspace, opened) -> None:
+    terminal = opened(launch(workspace[0]), width=120, height=40)
+    drawn = terminal.wait(lambda text: "● live" in text and "^p commands" in text).splitlines()
+    for _ in range(20):
+        terminal.resize((80, 12), (120, 40))
+        terminal.wait(lambda text: text.splitlines()[-1] == drawn[-1], seconds=10)
 
 
 def test_in_tmux_in_another_tmux_keys_and_screens_work(workspace, opened, tmp_path) -> None:

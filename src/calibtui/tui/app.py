@@ -125,6 +125,12 @@ class Workbench(App[None]):
         for problem in self._problems:
             self.tell(problem.message, problem.hint, "error")
 
+    def on_resize(self) -> None:
+        """Paints everything, also at a size that seems the same: a terminal that was small for a moment, too short for
+        anybody to see, has lost what it had to cut."""
+        if self.screen_stack:
+            self.screen.refresh()
+
     def _begin_to_follow(self) -> None:
         """After the first paint: what a client of the engine imports is not waited for."""
         self.run_worker(self.connection.run(), group="connection", exit_on_error=False)
