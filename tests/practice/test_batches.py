@@ -2,76 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
-import base64
-import io
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Any
 
-import aiohttp
-import numpy as np
 import pytest
-from PIL import Image
+from tests.practice.conftest import jpeg
 
-from calibtui.practice.options import PracticeOptions
-from calibtui.practice.server import MODEL, PracticeServer
-
-Start = Callable[..., Awaitable["Client"]]
-
-
-class Client:
-    def __init__(self, server: PracticeServer, session: aiohttp.ClientSession) -> None:
-        self.server, self.session = server, session
-
-    async def call(self, method: str, path: str, **given: Any) -> tuple[int, Any]:
-        async with self.session.request(method, self.server.url + path, **given) as reply:
-            text = await reply.text()
-            return reply.status, json.loads(text) if reply.content_type == "application/json" else text
-
-    async def upload(self, content: bytes, purpose: str = "batch") -> tuple[int, Any]:
-        form = aiohttp.FormData()
-        form.add_field("purpose", purpose)
-        form.add_field("file", content, filename="x.jsonl")
-        return await self.call("POST", "/files", data=form)
-
-    async def batch(self, content: bytes, **fields: Any) -> Any:
-        name = (await self.upload(content))[1]["id"]
-        order = {"input_file_id": name, "endpoint": "/v1/chat/completions", "completion_window": "24h", **fields}
-        return (await self.call("POST", "/batches", json=order))[1]
-
-    async def ended(self, batch: dict[str, Any]) -> dict[str, Any]:
-        while batch["status"] in ("in_progress", "cancelling"):
-            await asyncio.sleep(0.01)
-            batch = (await self.call("GET", f"/batches/{batch['id']}"))[1]
-        return batch
-
-    async def lines(self, name: str | None) -> dict[str, Any]:
-        if name is None:
-            return {}
-        text = (await self.call("GET", f"/files/{name}/content"))[1]
-        return {row["custom_id"]: row for row in map(json.loads, text.splitlines())}
-
-
-@pytest.fixture
-async def start() -> AsyncIterator[Start]:
-    running: list[Client] = []
-
-    async def started(environ: dict[str, str] | None = None, **options: Any) -> Client:
-        running.append(Client(PracticeServer(PracticeOptions(**options), environ), aiohttp.ClientSession()))
-        await running[-1].server.start()
-        return running[-1]
-
-    yield started
-    for client in running:
-        await client.session.close()
-        await client.server.close()
+from calibtui.practice.server import MODEL
 
 
 def asked(name: str, seed: int = 0, model: str = MODEL) -> bytes:
-    data = io.BytesIO()
-    Image.fromarray(np.random.default_rng(seed).integers(0, 255, (64, 64), np.uint8)).save(data, "JPEG")
-    url = "data:image/jpeg;base64," + base64.b64encode(data.getvalue()).decode()
+    url = f"data:image/jpeg;base64,{jpeg(seed)}"
     content = [{"type": "text", "text": "How hard?"}, {"type": "image_url", "image_url": {"url": url}}]
     body = {"model": model, "messages": [{"role": "user", "content": content}]}
     line = {"custom_id": name, "method": "POST", "url": "/v1/chat/completions", "body": body}
@@ -149,3 +89,15 @@ async def test_a_key_is_asked_for_on_every_path(start):
     client = await start({"KEY": "secret"}, key_env="KEY")
     for method, path in (("POST", "/files"), ("GET", "/files/f/content"), ("POST", "/batches"), ("GET", "/batches")):
         assert (await client.call(method, path))[0] == 401
+
+
+async def test_a_batch_with_more_tokens_than_may_wait_has_failed_and_one_that_fits_later_is_taken(start):
+    client = await start(batch_token_limit=1000, batch_delay_ms=200)
+    first = await client.batch(asked("a", 1) + asked("b", 2))
+    second = await client.batch(asked("c", 3) + asked("d", 4))
+    assert (first["status"], second["status"]) == ("in_progress", "failed")
+    assert second["errors"]["data"][0]["code"] == "token_limit_exceeded"
+    await client.ended(first)
+    assert (await client.batch(asked("c", 3)))["status"] == "in_progress"
+    books = client.server.books.as_json()
+    assert (books["batches"], books["turned_down"], books["answered"]) == (2, 1, 2)

@@ -7,7 +7,8 @@ from typing import Any
 
 
 class Books:
-    """Counts since the start. `images`: how often each picture, by SHA-256 of its bytes, came with a valid request."""
+    """Counts since the start. `images`: how often each picture, by SHA-256 of its bytes, came with a valid request;
+    `turned_down`: batches that would have had too many tokens wait."""
 
     def __init__(self) -> None:
         self.requests = 0
@@ -15,6 +16,7 @@ class Books:
         self.input_tokens = 0
         self.output_tokens = 0
         self.batches = 0
+        self.turned_down = 0
         self.refused: Counter[int] = Counter()
         self.images: Counter[str] = Counter()
 
@@ -37,6 +39,7 @@ class Books:
             "requests": self.requests,
             "answered": self.answered,
             "batches": self.batches,
+            "turned_down": self.turned_down,
             "refused": {str(status): count for status, count in sorted(self.refused.items())},
             "input_tokens": self.input_tokens,
             "output_tokens": self.output_tokens,

@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from subprocess import PIPE
 from typing import IO, Any
+from urllib.parse import urlsplit
 
 from calibtui.core.errors import ConfigurationError
 from calibtui.practice.options import PracticeOptions, parse_options
@@ -46,7 +47,8 @@ def practice_server(options: PracticeOptions | None = None) -> Iterator[str]:
 
 def read_books(base_url: str) -> dict[str, Any]:
     """The books of the practice judge at `base_url`."""
-    address = base_url.removesuffix("/v1") + "/books"
+    parts = urlsplit(base_url)
+    address = f"{parts.scheme}://{parts.netloc}/books"
     # No proxy: the judge is on loopback, whatever the environment says of proxies.
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     with opener.open(address, timeout=10) as reply:

@@ -1,45 +1,33 @@
-"""The practice judge as an HTTP server on loopback: chat completions, live and in batches, models, and GET /books."""
+"""The practice judge as an HTTP server on loopback: what is asked live and in batches, models, and GET /books.
+
+It speaks the APIs of OpenAI (its own address, ending in /v1), Anthropic (the same) and Gemini (/v1beta in its place).
+"""
 
 from __future__ import annotations
 
-import asyncio
-import hashlib
 import hmac
-import json
 import math
 import os
 import time
-from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from functools import lru_cache
-from typing import Any
+from collections.abc import Awaitable, Callable, Mapping
 
 from aiohttp import web
 
 from calibtui.core.errors import ConfigurationError
-from calibtui.gateway.money.prices import tile_tokens
-from calibtui.practice.batches import BatchDesk
+from calibtui.practice.batches.anthropic import AnthropicBatchDesk
+from calibtui.practice.batches.gemini import GeminiBatchDesk
+from calibtui.practice.batches.openai import OpenAiBatchDesk
+from calibtui.practice.batches.working import Working
 from calibtui.practice.books import Books
-from calibtui.practice.measures import PictureError, measure
+from calibtui.practice.judging import Judging
 from calibtui.practice.options import PracticeOptions
-from calibtui.practice.request import BadRequestError, ChatAsked, read_request
-from calibtui.practice.trouble import RateLimit, garbled, share
-from calibtui.practice.verdict import verdict
+from calibtui.practice.trouble import RateLimit
+from calibtui.practice.wordings.anthropic import AnthropicWording
+from calibtui.practice.wordings.gemini import GeminiWording
+from calibtui.practice.wordings.openai import OpenAiWording
+from calibtui.practice.wordings.wording import MODEL, Refused, Wording
 
-MODEL = "practice-vlm-1"
-FINGERPRINT = "practice-judge-measures-pictures-not-a-model"
 MAX_BODY_BYTES = 24 << 20
-_REMEMBERED = 4096
-
-
-@dataclass(frozen=True, slots=True)
-class Measured:
-    """What is said of one picture."""
-
-    difficulty: int
-    reasons: tuple[str, ...]
-    image_tokens: int
 
 
 class PracticeServer:
@@ -50,9 +38,10 @@ class PracticeServer:
         self.books = Books()
         self._key = _key(options, os.environ if environ is None else environ)
         self._limit = RateLimit(options.rate_limit)
-        self._measured = lru_cache(_REMEMBERED)(_measured)
-        self._threads = ThreadPoolExecutor(1, "measure")
-        self._batches = BatchDesk(options, self.books, self._answer, self._admitted)
+        self._judging = Judging(options, self.books)
+        wordings = (OpenAiWording(), AnthropicWording(), GeminiWording())
+        self._openai, self._anthropic, self._gemini = wordings
+        self._working = [Working(self._judging, wording, self._admitted) for wording in wordings]
         self._runner = web.AppRunner(self._app(), access_log=None, shutdown_timeout=1.0)
         self._port = 0
 
@@ -72,15 +61,21 @@ class PracticeServer:
         self._port = self._runner.addresses[0][1]
 
     async def close(self) -> None:
-        self._batches.close()
+        for working in self._working:
+            working.close()
         await self._runner.cleanup()
-        self._threads.shutdown(wait=False, cancel_futures=True)
+        self._judging.close()
 
     def _app(self) -> web.Application:
         app = web.Application(client_max_size=MAX_BODY_BYTES)
-        app.router.add_post("/v1/chat/completions", self._complete)
+        openai, anthropic, gemini = self._working
+        app.router.add_post("/v1/chat/completions", self._completing(self._openai))
+        app.router.add_post("/v1/messages", self._completing(self._anthropic))
+        app.router.add_post(f"/v1beta/models/{MODEL}:generateContent", self._completing(self._gemini))
         app.router.add_get("/v1/models", self._models)
-        self._batches.add_routes(app)
+        OpenAiBatchDesk(openai).add_routes(app)
+        AnthropicBatchDesk(anthropic).add_routes(app)
+        GeminiBatchDesk(gemini).add_routes(app)
         app.router.add_get("/books", self._show_books)
         return app
 
@@ -90,77 +85,36 @@ class PracticeServer:
     async def _show_books(self, _: web.Request) -> web.Response:
         return web.json_response(self.books.as_json())
 
-    async def _complete(self, request: web.Request) -> web.Response:
+    def _completing(self, wording: Wording) -> Callable[[web.Request], Awaitable[web.Response]]:
+        async def complete(request: web.Request) -> web.Response:
+            return await self._complete(request, wording)
+
+        return complete
+
+    async def _complete(self, request: web.Request, wording: Wording) -> web.Response:
         self.books.requests += 1
         try:
             body = await request.read()
         except web.HTTPRequestEntityTooLarge:
-            return self._refuse(413, f"the body is larger than {MAX_BODY_BYTES} bytes", "invalid_request_error")
-        if not self._admitted(request):
-            return self._refuse(401, "Incorrect API key provided.", "authentication_error", code="invalid_api_key")
+            return self._refuse(wording, Refused(413, f"the body is larger than {MAX_BODY_BYTES} bytes"))
+        if not self._admitted(request, wording):
+            return self._refuse(wording, Refused(401, "Incorrect API key provided.", code="invalid_api_key"))
         wait = self._limit.wait_s(time.monotonic())
         if wait > 0:
             told = {"Retry-After": str(math.ceil(wait))}
-            return self._refuse(
-                429, "Rate limit reached.", "rate_limit_error", code="rate_limit_exceeded", headers=told
-            )
-        status, answer = await self._answer(body, self.options.latency_ms / 1000)
+            return self._refuse(wording, Refused(429, "Rate limit reached.", code="rate_limit_exceeded"), told)
+        status, answer = await self._judging.answer(wording, body, self.options.latency_ms / 1000)
         return web.json_response(answer, status=status)
 
-    def _admitted(self, request: web.Request) -> bool:
+    def _admitted(self, request: web.Request, wording: Wording) -> bool:
         if self._key is None:
             return True
-        given = request.headers.get("Authorization", "").encode("utf-8", "surrogateescape")
-        return hmac.compare_digest(given, b"Bearer " + self._key)
+        given = wording.key_of(request.headers).encode("utf-8", "surrogateescape")
+        return hmac.compare_digest(given, self._key)
 
-    async def _answer(self, body: bytes, wait_s: float = 0.0) -> tuple[int, dict[str, Any]]:
-        """Status and body for the body of a chat request."""
-        try:
-            asked = read_request(body, MODEL)
-        except BadRequestError as error:
-            if error.param == "model":
-                return self._error(404, str(error), "invalid_request_error", "model", code="model_not_found")
-            return self._error(400, str(error), "invalid_request_error", error.param)
-        digest = hashlib.sha256(asked.image).hexdigest()
-        nth = self.books.asked(digest)
-        if wait_s > 0:
-            await asyncio.sleep(wait_s)
-        if share(self.options.seed, "fail", digest, nth) < self.options.fail_rate:
-            return self._error(500, "Failing on purpose (--fail-rate).", "server_error")
-        try:
-            loop = asyncio.get_running_loop()
-            measured = await loop.run_in_executor(self._threads, self._measured, asked.image)
-        except PictureError as error:
-            return self._error(400, str(error), "invalid_request_error", "image_url")
-        text = self._text(measured, digest, nth)
-        usage = _usage(asked, measured, text)
-        self.books.answer(usage["prompt_tokens"], usage["completion_tokens"])
-        return 200, _completion(f"practice-{digest[:12]}-{nth}", text, usage)
-
-    def _text(self, measured: Measured, digest: str, nth: int) -> str:
-        text = json.dumps({"difficulty": measured.difficulty, "reasons": list(measured.reasons)})
-        seed = self.options.seed
-        if share(seed, "garbage", digest, nth) < self.options.garbage_rate:
-            return garbled(text, share(seed, "shape", digest, nth))
-        return text
-
-    def _refuse(
-        self,
-        status: int,
-        message: str,
-        kind: str,
-        *,
-        code: str | None = None,
-        headers: Mapping[str, str] | None = None,
-    ) -> web.Response:
-        _, body = self._error(status, message, kind, code=code)
+    def _refuse(self, wording: Wording, refused: Refused, headers: Mapping[str, str] | None = None) -> web.Response:
+        status, body = self._judging.refused(wording, refused)
         return web.json_response(body, status=status, headers=headers)
-
-    def _error(
-        self, status: int, message: str, kind: str, param: str | None = None, *, code: str | None = None
-    ) -> tuple[int, dict[str, Any]]:
-        self.books.refuse(status)
-        return status, {"error": {"message": message, "type": kind, "param": param, "code": code}}
 
 
 async def serve(options: PracticeOptions) -> PracticeServer:
@@ -177,29 +131,3 @@ def _key(options: PracticeOptions, environ: Mapping[str, str]) -> bytes | None:
     if not value:
         raise ConfigurationError(f"--key names {options.key_env}, and the environment has no such variable.")
     return value.encode()
-
-
-def _measured(image: bytes) -> Measured:
-    measures, width, height = measure(image)
-    difficulty, reasons = verdict(measures)
-    return Measured(difficulty, reasons, tile_tokens(width, height))
-
-
-def _usage(asked: ChatAsked, measured: Measured, text: str) -> dict[str, int]:
-    """Four bytes of text a token, and the image by OpenAI's tile rule: close to what a paid endpoint declares."""
-    spent = [measured.image_tokens + math.ceil(len(asked.text.encode()) / 4), math.ceil(len(text.encode()) / 4)]
-    return {"prompt_tokens": spent[0], "completion_tokens": spent[1], "total_tokens": sum(spent)}
-
-
-def _completion(completion_id: str, text: str, usage: Mapping[str, int]) -> dict[str, Any]:
-    return {
-        "id": completion_id,
-        "object": "chat.completion",
-        "created": int(time.time()),
-        "model": MODEL,
-        "system_fingerprint": FINGERPRINT,
-        "choices": [
-            {"index": 0, "message": {"role": "assistant", "content": text, "refusal": None}, "finish_reason": "stop"}
-        ],
-        "usage": usage,
-    }
