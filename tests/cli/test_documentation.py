@@ -44,6 +44,7 @@ def test_every_command_and_option_is_documented(name):
         settings.BudgetSettings,
         settings.SelectionSettings,
         settings.QuantizationSettings,
+        settings.TrialsSettings,
         settings.CacheSettings,
         settings.MetricsSettings,
         settings.EngineSettings,

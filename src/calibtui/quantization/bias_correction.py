@@ -43,14 +43,23 @@ def correct_bias(
     `means`: (C,) by tensor. Not for `float_nodes`, whose weights nobody rounds. The result is good for nothing but
     quantization: in float it is off by as much as rounding was. Raises WorkspaceUnwritableError.
     """
-    model = prepared.load()
-    graph = graph_of(model)
-    for node in model.graph.node:
-        if _correctable(graph, node) and node.input[0] in means and node.name not in float_nodes:
-            _correct(graph, node, means[node.input[0]], scheme)
+    model = bias_corrected(prepared.load(), means, scheme, float_nodes)
     with written_whole(target) as part:
         part.write_bytes(model.SerializeToString(deterministic=True))
     return replace(prepared, path=target, digest=file_digest(target))
+
+
+def bias_corrected(
+    model: onnx.ModelProto, means: Mapping[str, Values], scheme: Scheme, float_nodes: Collection[str] = ()
+) -> onnx.ModelProto:
+    """A copy of `model`; see `correct_bias`."""
+    made = onnx.ModelProto()
+    made.CopyFrom(model)
+    graph = graph_of(made)
+    for node in made.graph.node:
+        if _correctable(graph, node) and node.input[0] in means and node.name not in float_nodes:
+            _correct(graph, node, means[node.input[0]], scheme)
+    return made
 
 
 def rounded_weights(weights: NDArray[np.float32], scheme: Scheme) -> NDArray[np.float32]:

@@ -28,6 +28,7 @@ from calibtui.workspace.settings import (
     ScoringSettings,
     SelectionSettings,
     Settings,
+    TrialsSettings,
 )
 
 FILE_NAME = "calibtui.toml"
@@ -38,6 +39,7 @@ _TABLES: Mapping[str, type[Any]] = {
     "scoring": ScoringSettings,
     "selection": SelectionSettings,
     "quantization": QuantizationSettings,
+    "trials": TrialsSettings,
     "metrics": MetricsSettings,
     "engine": EngineSettings,
     "currency": CurrencySettings,

@@ -218,6 +218,15 @@ class QuantizationSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class TrialsSettings:
+    """Where a search and an ablation measure. `workers`: processes side by side, 0 for one a core (of a cluster: one a
+    CPU that it has). `ray`: the address of a Ray cluster, "" for this machine alone."""
+
+    workers: Annotated[int, Between(0, 4096)] = 0
+    ray: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class MetricsSettings:
     listen: str | None = None
 
@@ -244,6 +253,7 @@ class Settings:
     cache: CacheSettings = field(default_factory=CacheSettings)
     selection: SelectionSettings = field(default_factory=SelectionSettings)
     quantization: QuantizationSettings = field(default_factory=QuantizationSettings)
+    trials: TrialsSettings = field(default_factory=TrialsSettings)
     metrics: MetricsSettings = field(default_factory=MetricsSettings)
     engine: EngineSettings = field(default_factory=EngineSettings)
     currency: CurrencySettings | None = None

@@ -9,6 +9,7 @@ from calibtui.core.progress import StopFlag
 from calibtui.pipeline.context import Context
 from calibtui.pipeline.search.book import Measured, Measures, TrialBook
 from calibtui.pipeline.search.recipe import Recipe
+from calibtui.pipeline.workers.kit import Done
 from calibtui.store.store import Store
 from calibtui.workspace.settings import PoolSettings, Settings
 
@@ -19,9 +20,10 @@ class Counted:
     def __init__(self) -> None:
         self.errors = self.drops = 0
 
-    def error(self, recipe: Recipe) -> float:
-        self.errors += 1
-        return 0.25
+    def error(self, recipes):
+        self.errors += len(recipes)
+        for place in reversed(range(len(recipes))):
+            yield Done(place, 0.25 + place, 0.5)
 
     def drop(self, recipe: Recipe) -> Measured:
         self.drops += 1
@@ -61,6 +63,17 @@ def test_an_error_alone_costs_no_map(opened):
     with store:
         book.error(Recipe("mse"))
         assert counted.drops == 0 and book.rows[0].drop is None
+
+
+def test_recipes_measured_together_are_rows_in_the_order_they_are_asked_for(opened):
+    counted = Counted()
+    store, book = opened(counted)
+    with store:
+        book.expect([Recipe("mse"), Recipe("minmax"), Recipe("entropy")])
+        assert book.rows == () and book.spent == 0
+        assert [book.error(Recipe(name)) for name in ("minmax", "mse")] == [1.25, 0.25]
+        assert [row.what for row in book.rows] == ["minmax", "mse"]
+        assert counted.errors == 3 and book.spent == 1.0
 
 
 def test_a_search_that_is_asked_to_stop_keeps_its_rows(opened):

@@ -24,10 +24,10 @@ def always() -> bool:
 def ranked(errors, affordable=always):
     groups = [Group("stem", ("stem",)), Group("body", ("a", "b", "c")), Group("head", ("head",))]
 
-    def error(nodes):
-        return sum(errors[node] ** 2 for node in nodes) ** 0.5
+    def measured(parts):
+        return iter([sum(errors[node] ** 2 for node in nodes) ** 0.5 for nodes in parts])
 
-    return ranked_units(groups, COUNTS, set(COUNTS), error, affordable)
+    return ranked_units(groups, COUNTS, set(COUNTS), measured, affordable)
 
 
 def test_the_layer_that_costs_most_for_its_multiply_adds_goes_to_float_first():

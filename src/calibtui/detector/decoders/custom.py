@@ -11,6 +11,7 @@ import hashlib
 import importlib
 import importlib.util
 import sys
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.machinery import PathFinder
@@ -33,11 +34,18 @@ _HINT = (
 
 @dataclass(frozen=True, slots=True)
 class CustomReader:
-    """Calls `function`, known as `name`, and takes nothing from it that the contract doesn't allow."""
+    """Calls `function`, known as `name` and found from `root`, and takes nothing from it that the contract doesn't
+    allow. Pickled it takes the source of a module beside calibtui.toml with it, to wherever it is unpickled."""
 
     name: str
     function: Callable[..., Any]
     size: tuple[int, int]
+    root: Path
+
+    def __reduce__(self) -> tuple[Callable[..., CustomReader], tuple[Any, ...]]:
+        beside = _beside(self.name.partition(":")[0], self.root)
+        source = beside.read_bytes() if beside.is_file() else None
+        return reloaded, (self.name, self.size, self.root, source)
 
     def decode(self, outputs: Outputs, floor: float = 0.0) -> Decoded:
         try:
@@ -72,11 +80,23 @@ class CustomReader:
 
 def recognise_custom(name: str, root: Path, seen: Seen) -> Recognised:
     """The user's decoder, tried on the outputs of noise, which tells the number of classes."""
-    reader = CustomReader(name, load_function(name, root), seen.size)
+    reader = CustomReader(name, load_function(name, root), seen.size, root)
     classes = reader.decode(seen.outputs).scores.shape[1]
     return Recognised(
         name, reader, YOLO, classes, (f"the decoder {name} is named and gives {classes} classes",), DECLARED
     )
+
+
+def reloaded(name: str, size: tuple[int, int], root: Path, source: bytes | None) -> CustomReader:
+    """The reader in another process, where `root` needn't exist; `source` of the module in it. Raises ModelError."""
+    beside = _beside(name.partition(":")[0], root)
+    if source is None or (beside.is_file() and beside.read_bytes() == source):
+        return CustomReader(name, load_function(name, root), size, root)
+    with tempfile.TemporaryDirectory(prefix="calibtui-decoder-") as folder:
+        elsewhere = _beside(name.partition(":")[0], Path(folder))
+        elsewhere.parent.mkdir(parents=True, exist_ok=True)
+        elsewhere.write_bytes(source)
+        return CustomReader(name, load_function(name, Path(folder)), size, root)
 
 
 def load_function(name: str, root: Path) -> Callable[..., Any]:
@@ -92,7 +112,7 @@ def load_function(name: str, root: Path) -> Callable[..., Any]:
 
 def _load_module(module: str, root: Path, name: str) -> ModuleType:
     on_path = module.partition(".")[0] in sys.modules or PathFinder.find_spec(module.partition(".")[0]) is not None
-    beside = root.joinpath(*module.split(".")).with_suffix(".py")
+    beside = _beside(module, root)
     if not on_path and not beside.is_file():
         raise ModelError(
             f"The decoder {name}: module {module} is neither on sys.path nor at {beside}.",
@@ -107,6 +127,10 @@ def _load_module(module: str, root: Path, name: str) -> ModuleType:
         raise ModelError(
             f"The decoder {name}: importing {module} failed: {type(error).__name__}: {error}.", "Correct the module."
         ) from error
+
+
+def _beside(module: str, root: Path) -> Path:
+    return root.joinpath(*module.split(".")).with_suffix(".py")
 
 
 def _load_file(file: Path, root: Path) -> ModuleType:

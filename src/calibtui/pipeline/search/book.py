@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from calibtui.pipeline.context import Context
 from calibtui.pipeline.search.recipe import Recipe
+from calibtui.pipeline.workers.kit import Done
 from calibtui.store.trials import TrialRow
 
 
@@ -23,10 +24,11 @@ class Measured:
 
 @dataclass(frozen=True, slots=True)
 class Measures:
-    """How a recipe is measured: `error` of its outputs in seconds or less, its mAP in about one evaluation; `share` of
-    its multiply-adds in INT8 and `in_float`, how many layers aren't, from the graph alone."""
+    """How recipes are measured: `errors` of the outputs of several, as they are found, in seconds or less each, the mAP
+    of one in about one evaluation; `share` of its multiply-adds in INT8 and `in_float`, how many layers aren't, from
+    the graph alone."""
 
-    error: Callable[[Recipe], float]
+    errors: Callable[[Sequence[Recipe]], Iterator[Done[float]]]
     drop: Callable[[Recipe], Measured]
     share: Callable[[Recipe], float]
     in_float: Callable[[Recipe], int]
@@ -40,6 +42,7 @@ class TrialBook:
         self._context, self._search, self._measures = context, search, measures
         self._rows = {row.recipe: row for row in context.store.trials.of(search)}
         self._asked: set[str] = set()
+        self._ahead: dict[str, Done[float]] = {}
 
     @property
     def rows(self) -> tuple[TrialRow, ...]:
@@ -51,6 +54,15 @@ class TrialBook:
         """Seconds that the trials asked for took in whichever run: a search that is taken up decides as it would have
         decided had it never been stopped."""
         return sum(self._rows[digest].seconds for digest in self._asked)
+
+    def expect(self, recipes: Sequence[Recipe]) -> None:
+        """Measures the errors of those that will be asked for next together. Rows are made when they are asked for."""
+        unknown = {each.digest: each for each in recipes if each.digest not in self._rows}
+        missing = [each for digest, each in unknown.items() if digest not in self._ahead]
+        if len(missing) > 1:
+            self._tell(f"{len(missing)} recipes side by side, {missing[0].in_words()} first")
+            for done in self._measures.errors(missing):
+                self._ahead[missing[done.place].digest] = done
 
     def error(self, recipe: Recipe) -> float:
         """The output error of a recipe."""
@@ -73,9 +85,10 @@ class TrialBook:
         if known is not None:
             self._asked.add(recipe.digest)
             return known
-        self._tell(recipe.in_words())
-        started = time.monotonic()
-        error = self._measures.error(recipe)
+        done = self._ahead.pop(recipe.digest, None)
+        if done is None:
+            self._tell(recipe.in_words())
+            (done,) = self._measures.errors([recipe])
         return self._keep(
             TrialRow(
                 self._search,
@@ -85,11 +98,11 @@ class TrialBook:
                 recipe.options(),
                 self._measures.share(recipe),
                 self._measures.in_float(recipe),
-                error,
+                done.result,
                 None,
                 None,
                 None,
-                time.monotonic() - started,
+                done.seconds,
             )
         )
 

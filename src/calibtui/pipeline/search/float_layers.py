@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from calibtui.quantization.groups import Group
@@ -27,29 +27,34 @@ def ranked_units(
     groups: Sequence[Group],
     multiply_adds: Mapping[str, int],
     in_int8: Collection[str],
-    error: Callable[[Collection[str]], float],
+    errors: Callable[[Sequence[Collection[str]]], Iterator[float]],
     affordable: Callable[[], bool],
 ) -> list[Unit]:
     """All of `in_int8`, those first whose way to float takes most error off for the fewest multiply-adds.
 
-    Errors are taken of whole groups, then layer by layer inside those with the largest, for as long as `affordable`.
+    `errors` are taken of whole groups, then layer by layer inside those with the largest, one after the other and for
+    as long as `affordable`.
     """
 
-    def unit(name: str, nodes: Sequence[str]) -> Unit:
-        return Unit(name, tuple(nodes), error(nodes), sum(multiply_adds[node] for node in nodes))
+    def unit(name: str, nodes: Sequence[str], error: float) -> Unit:
+        return Unit(name, tuple(nodes), error, sum(multiply_adds[node] for node in nodes))
 
+    in_groups = {group.name: [node for node in group.nodes if node in in_int8] for group in groups}
+    parts = {name: nodes for name, nodes in in_groups.items() if nodes}
+    of_groups = errors(list(parts.values()))
     whole: list[Unit] = []
-    for group in groups:
-        nodes = [node for node in group.nodes if node in in_int8]
-        if nodes and (affordable() or not whole):
-            whole.append(unit(group.name, nodes))
+    for name, nodes in parts.items():
+        if affordable() or not whole:
+            whole.append(unit(name, nodes, next(of_groups)))
     whole.sort(key=lambda found: -found.error)
+    split = [found for found in whole[:SPLIT_GROUPS] if len(found.nodes) > 1]
+    of_layers = errors([[node] for found in split for node in found.nodes])
     units: list[Unit] = []
-    for place, found in enumerate(whole):
-        if place >= SPLIT_GROUPS or len(found.nodes) == 1 or not affordable():
+    for found in whole:
+        if found in split and affordable():
+            units += [unit(f"{found.name}: {node}", [node], next(of_layers)) for node in found.nodes]
+        else:
             units.append(found)
-            continue
-        units += [unit(f"{found.name}: {node}", [node]) for node in found.nodes]
     return sorted(units, key=lambda found: (-(found.error**2) / max(1, found.multiply_adds), found.name))
 
 

@@ -4,12 +4,15 @@ there."""
 from __future__ import annotations
 
 import json
-import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 
 from calibtui.core.digests import digest_of
 from calibtui.core.files import written_whole
+from calibtui.pipeline.workers.kit import Done
+
+Measure = Callable[[Sequence[Collection[str]]], Iterator[Done[float]]]
+"""Errors of those parts of a model, as they are found."""
 
 
 class LayerErrors:
@@ -31,18 +34,25 @@ class LayerErrors:
             self._write()
         return self._unit_s
 
-    def of(self, recipe: str, nodes: Collection[str], measure: Callable[[], float]) -> float:
-        """With INT8 in `nodes` alone and what else the recipe of that digest does; by `measure` where that isn't known.
-        Raises WorkspaceUnwritableError."""
-        name = digest_of([recipe, sorted(nodes)])
-        if name not in self._known:
-            started = time.monotonic()
-            error = measure()
-            self._known[name] = (error, time.monotonic() - started)
+    def of_each(self, recipe: str, parts: Sequence[Collection[str]], measure: Measure) -> Iterator[float]:
+        """With INT8 in each of the `parts` alone and what else the recipe of that digest does, in their order; by
+        `measure` where that isn't known, whose answers are kept in whatever order they come. What nobody asks for
+        isn't spent. Raises WorkspaceUnwritableError."""
+        names = [digest_of([recipe, sorted(nodes)]) for nodes in parts]
+        unknown = {name: nodes for name, nodes in zip(names, parts, strict=True) if name not in self._known}
+        measured = self._kept(list(unknown), measure(list(unknown.values())))
+        for name in names:
+            while name not in self._known:
+                next(measured)
+            error, seconds = self._known[name]
+            self.spent += seconds
+            yield error
+
+    def _kept(self, names: Sequence[str], measured: Iterator[Done[float]]) -> Iterator[None]:
+        for done in measured:
+            self._known[names[done.place]] = (done.result, done.seconds)
             self._write()
-        error, seconds = self._known[name]
-        self.spent += seconds
-        return error
+            yield
 
     def _write(self) -> None:
         document = {"schema": 1, "evaluation_s": self._unit_s, "errors": self._known}

@@ -4,23 +4,22 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnx
 from numpy.typing import NDArray
 
 from calibtui.detector.detector import Detector
 from calibtui.pipeline.calibration import CalibrationFrame, calibrate
 from calibtui.pipeline.context import Context, workers
 from calibtui.pipeline.frame_feed import prefetched
+from calibtui.pipeline.search.errors import ErrorJob, ErrorKit, Range, Version, form_of
 from calibtui.pipeline.search.recipe import Recipe
+from calibtui.pipeline.workers.packed_detector import PackedDetector
 from calibtui.pool.images import open_rgb
-from calibtui.quantization.activation_ranges import through_activations
 from calibtui.quantization.bias_correction import correct_bias, corrected_inputs
-from calibtui.quantization.channels import ChannelStatistics, channel_statistics
+from calibtui.quantization.channels import channel_statistics
 from calibtui.quantization.collector import Calibrator
 from calibtui.quantization.equalization import chain_tensors, equalizations, equalize
 from calibtui.quantization.graph import graph_of
@@ -29,30 +28,16 @@ from calibtui.quantization.output_error import FloatAnswers
 from calibtui.quantization.prepare import PreparedModel
 from calibtui.quantization.provenance import Provenance
 from calibtui.quantization.quantize import QuantizedModel, quantize
-from calibtui.quantization.ranges import ranges
 from calibtui.quantization.schemes import Scheme
-from calibtui.quantization.simulation import simulated
 from calibtui.quantization.statistics import Statistics
 from calibtui.quantization.tensors import nodes_in_float, tensors_to_observe
 
 CHANNEL_FRAMES = 16
 """Frames whose channels are looked at: means of extremes settle long before ranges do."""
 SAMPLE = 16
-FEW = 6
-"""Frames without annotation that output errors are taken on: of a recipe, and of a single layer."""
+"""Frames without annotation that the output error of a recipe is taken on."""
 
 Tensor = NDArray[np.float32]
-Range = tuple[float, float]
-
-
-@dataclass(frozen=True)
-class Version:
-    """The float model in one of the forms that recipes start from: as it is, or with equalized channels."""
-
-    prepared: PreparedModel
-    model: onnx.ModelProto
-    channels: ChannelStatistics
-    lowest: Mapping[str, float]
 
 
 class Materials:
@@ -71,23 +56,22 @@ class Materials:
         self.scheme = scheme
         self.folder = trial_folder(context)
         self._context, self._detector, self._manifest = context, detector, manifest
-        self._statistics, self._frames = statistics, frames
+        self._frames = frames
         self._ranges: dict[Recipe, dict[str, Range]] = {}
         model = prepared.load()
         self.multiply_adds = multiply_adds(model)
         self._feeds = [detector.feed(tensor) for tensor in _tensors(detector, [f.path for f in _spread(frames)])]
         wanted = [*chain_tensors(model), *corrected_inputs(model)]
         self._plain = Version(prepared, model, channel_statistics(model, wanted, self._feeds, workers()), {})
-        self._equalized, self._equalized_statistics = self._make_equalized()
-        paths = _unlabelled(context, frames)
-        self._tensors = _tensors(detector, paths)
-        self.answers = FloatAnswers.of_detector(detector, self._tensors)
-        self.few_answers = self.answers.first(FEW)
+        equalized, equalized_statistics = self._make_equalized()
+        answers = FloatAnswers.of_detector(detector, _tensors(detector, _unlabelled(context, frames)))
+        packed = PackedDetector.of(detector)
+        self.kit = ErrorKit(scheme, packed, self._plain, statistics, equalized, equalized_statistics, answers)
 
     @property
     def can_equalize(self) -> bool:
         """Whether the model has channels that are worth it."""
-        return self._equalized is not None
+        return self.kit.equalized is not None
 
     @property
     def can_clip_behind_activations(self) -> bool:
@@ -98,20 +82,14 @@ class Materials:
         )
 
     def version_of(self, recipe: Recipe) -> Version:
-        return self._equalized if recipe.equalized and self._equalized is not None else self._plain
+        return self.kit.version_of(recipe)
 
     def ranges_of(self, recipe: Recipe) -> dict[str, Range]:
         """(low, high) of every tensor that is rounded."""
-        form = replace(recipe, bias_corrected=False, float_nodes=())
+        form = form_of(recipe)
         if form not in self._ranges:
-            self._ranges[form] = self._found_ranges(form)
+            self._ranges[form] = self.kit.ranges_of(form)
         return self._ranges[form]
-
-    def _found_ranges(self, recipe: Recipe) -> dict[str, Range]:
-        found = self._read(self._statistics, recipe, self._plain)
-        if recipe.equalized and self._equalized is not None and self._equalized_statistics is not None:
-            found |= self._read(self._equalized_statistics, recipe, self._equalized)
-        return found
 
     def share(self, float_nodes: Collection[str]) -> float:
         """Of the multiply-adds in INT8, [0, 1]."""
@@ -123,16 +101,14 @@ class Materials:
         strange = {name for name in self.multiply_adds if name not in self._of_scheme()}
         return frozenset(kept) | strange
 
-    def error(self, recipe: Recipe) -> float:
+    def error_job(self, recipe: Recipe) -> ErrorJob:
         """The output error of a recipe on the sample."""
-        nodes = set(self.multiply_adds) - self.in_float(recipe.float_nodes)
-        return self._error(recipe, nodes, self.answers)
+        in_float = self.in_float(recipe.float_nodes)
+        return ErrorJob(recipe, frozenset(self.multiply_adds) - in_float, in_float)
 
-    def error_of_nodes(self, recipe: Recipe, nodes: Collection[str]) -> float:
-        """What INT8 in these nodes alone costs, on a few frames; biases as they are, which a single node's error hardly
-        depends on."""
-        plain = replace(recipe, bias_corrected=False)
-        return self._error(plain, set(nodes) - self.in_float(()), self.few_answers)
+    def error_job_of_nodes(self, recipe: Recipe, nodes: Collection[str]) -> ErrorJob:
+        """What INT8 in these nodes alone costs, on a few frames."""
+        return ErrorJob(recipe, frozenset(nodes) - self.in_float(()), few=True)
 
     def build(self, recipe: Recipe, target: Path) -> QuantizedModel:
         """Writes the INT8 model of a recipe. Raises ModelError, WorkspaceUnwritableError."""
@@ -142,12 +118,6 @@ class Materials:
         prepared = self._prepared(recipe)
         return quantize(prepared, bounds, self.scheme, target, provenance=provenance, float_nodes=recipe.float_nodes)
 
-    def _error(self, recipe: Recipe, nodes: Collection[str], answers: FloatAnswers) -> float:
-        model = self._prepared(recipe).load() if recipe.bias_corrected else self.version_of(recipe).model
-        session = simulated(model, self.ranges_of(recipe), self.scheme, nodes, workers())
-        self._context.stop.raise_if_set()
-        return answers.error(replace(self._detector, session=session).infer).total
-
     def _prepared(self, recipe: Recipe) -> PreparedModel:
         version = self.version_of(recipe)
         if not recipe.bias_corrected:
@@ -155,13 +125,6 @@ class Materials:
         target = self.folder / f"{recipe.digest[:16]}.biases.onnx"
         in_float = self.in_float(recipe.float_nodes)
         return correct_bias(version.prepared, version.channels.means, self.scheme, target, float_nodes=in_float)
-
-    def _read(self, statistics: Statistics, recipe: Recipe, version: Version) -> dict[str, Range]:
-        percentile = recipe.percentile or 100
-        found = ranges(statistics, recipe.calibrator, percentile=percentile, scheme=self.scheme)
-        if not recipe.through_activations:
-            return found
-        return through_activations(found, statistics, graph_of(version.model), self.scheme, version.lowest)
 
     def _make_equalized(self) -> tuple[Version | None, Statistics | None]:
         chosen = equalizations(self._plain.model, self._plain.channels)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -24,13 +24,19 @@ def best_remedies(
     can_equalize: bool,
     can_clip: Callable[[], bool],
     affordable: Callable[[], bool],
+    expect: Callable[[Sequence[Recipe]], None] = lambda _: None,
 ) -> Recipe:
     """The best recipe on the way from `first`; every decision keeps what was decided before. Ends early where
-    `affordable` says so."""
+    `affordable` says so. `expect` is told which recipes will be asked for next, whatever is decided in between."""
+    if can_equalize:
+        expect([first, replace(first, equalized=True)])
     best, lowest = first, error(first)
-    for change in _changes(first, can_equalize, can_clip):
+    others = _other_calibrators(first)
+    for change in _changes(others, can_equalize, can_clip):
         if not affordable():
             break
+        if others and change == others[0]:
+            expect([replace(best, **each) for each in others])
         tried = replace(best, **change)
         found = error(tried)
         if found < (BETTER_RANGES if "calibrator" in change else BETTER) * lowest:
@@ -38,13 +44,21 @@ def best_remedies(
     return best
 
 
-def _changes(first: Recipe, can_equalize: bool, can_clip: Callable[[], bool]) -> Iterator[dict[str, Any]]:
+def _other_calibrators(first: Recipe) -> list[dict[str, Any]]:
+    return [
+        {"calibrator": calibrator, "percentile": percentile}
+        for calibrator, percentile in CALIBRATORS
+        if (calibrator, percentile) != (first.calibrator, first.percentile)
+    ]
+
+
+def _changes(
+    others: Sequence[dict[str, Any]], can_equalize: bool, can_clip: Callable[[], bool]
+) -> Iterator[dict[str, Any]]:
     """What is to be tried on the best so far, the remedies that can change most before those that build on them."""
     if can_equalize:
         yield {"equalized": True}
     if can_clip():
         yield {"through_activations": True}
-    for calibrator, percentile in CALIBRATORS:
-        if (calibrator, percentile) != (first.calibrator, first.percentile):
-            yield {"calibrator": calibrator, "percentile": percentile}
+    yield from others
     yield {"bias_corrected": True}

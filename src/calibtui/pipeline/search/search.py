@@ -10,7 +10,7 @@ the measured drop decides instead.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from calibtui.detector.detector import Detector
@@ -21,12 +21,14 @@ from calibtui.pipeline.detection_pass import detect_all
 from calibtui.pipeline.evaluation_set import EvaluationSet, scenes_of
 from calibtui.pipeline.search.book import Measured, Measures, TrialBook
 from calibtui.pipeline.search.confidence import MARGIN, error_with_margin, probability_within
+from calibtui.pipeline.search.errors import ErrorJob
 from calibtui.pipeline.search.float_layers import fewest_that_hold, path_to_float, ranked_units
 from calibtui.pipeline.search.layer_errors import LayerErrors
 from calibtui.pipeline.search.materials import Materials
 from calibtui.pipeline.search.recipe import Recipe
 from calibtui.pipeline.search.remedies import best_remedies
 from calibtui.pipeline.search.split import Split
+from calibtui.pipeline.workers.kit import Crew, Done
 from calibtui.quantization.groups import groups
 from calibtui.store.trials import TrialRow
 
@@ -58,9 +60,16 @@ class Search:
     """For the recipe with the most multiply-adds in INT8 whose drop stays within `limit` points."""
 
     def __init__(
-        self, context: Context, detector: Detector, materials: Materials, split: Split, limit: float, key: str
+        self,
+        context: Context,
+        detector: Detector,
+        materials: Materials,
+        crew: Crew[ErrorJob, float],
+        split: Split,
+        limit: float,
+        key: str,
     ) -> None:
-        self._context, self._detector, self._materials = context, detector, materials
+        self._context, self._detector, self._materials, self._crew = context, detector, materials, crew
         self._frames = split.search
         self._total = len(split.search.frames) + len(split.report.frames)
         self._limit = limit
@@ -69,7 +78,7 @@ class Search:
         self._layers = LayerErrors(context.state / "searches" / f"{key[:16]}.json")
         self._unit_s = self._layers.unit_s(measured_s)
         measures = Measures(
-            materials.error,
+            lambda recipes: self._errors([materials.error_job(recipe) for recipe in recipes]),
             self._measure,
             lambda recipe: materials.share(recipe.float_nodes),
             lambda recipe: len(materials.in_float(recipe.float_nodes)),
@@ -89,6 +98,7 @@ class Search:
             can_equalize=self._materials.can_equalize,
             can_clip=lambda: self._materials.can_clip_behind_activations,
             affordable=self._within(FOR_REMEDIES),
+            expect=self._book.expect,
         )
         row = self._book.measured(best)
         if self._enough(row) and self._holds(row):
@@ -125,14 +135,22 @@ class Search:
         kept = materials.in_float(())
         in_int8 = set(materials.multiply_adds) - kept
 
-        def error(nodes: Collection[str]) -> float:
-            self._context.stop.raise_if_set()
+        def measured(parts: Sequence[Collection[str]]) -> Iterator[Done[float]]:
+            return self._errors([materials.error_job_of_nodes(recipe, nodes) for nodes in parts])
+
+        def errors(parts: Sequence[Collection[str]]) -> Iterator[float]:
             self._context.tell("quantize", 0, 0, "what each part of the model costs in INT8")
-            return self._layers.of(recipe.digest, nodes, lambda: materials.error_of_nodes(recipe, nodes))
+            return self._layers.of_each(recipe.digest, parts, measured)
 
         found = groups(materials.version_of(Recipe("minmax")).model)
-        units = ranked_units(found, materials.multiply_adds, in_int8, error, self._within(FOR_RANKING))
+        units = ranked_units(found, materials.multiply_adds, in_int8, errors, self._within(FOR_RANKING))
         return path_to_float(units, materials.multiply_adds, kept)
+
+    def _errors(self, jobs: Sequence[ErrorJob]) -> Iterator[Done[float]]:
+        """Each with its share of the time that all of them take side by side: the clock of a search is the wall's."""
+        together = max(1, min(len(jobs), self._crew.size))
+        for done in self._crew.finished(jobs):
+            yield replace(done, seconds=done.seconds / together)
 
     def _measure(self, recipe: Recipe) -> Measured:
         path = self._materials.folder / f"{recipe.digest[:16]}.int8.onnx"

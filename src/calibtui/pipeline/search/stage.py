@@ -27,6 +27,7 @@ from calibtui.pipeline.search.materials import Materials, trial_folder
 from calibtui.pipeline.search.recipe import Recipe
 from calibtui.pipeline.search.search import Found, Search
 from calibtui.pipeline.search.split import Split, keep_split
+from calibtui.pipeline.workers.opening import opened_crew
 
 METHOD = 3
 """Raised when a search would decide otherwise: what it found before is then searched for again."""
@@ -51,8 +52,9 @@ def searched_model(
     try:
         materials = Materials(context, detector, manifest, scheme, prepared, calibrated.statistics, frames)
         named = detector if detector.classes else detector.with_classes(split.search.classes)
-        search = Search(context, named, materials, split, limit, key)
-        found = search.run(_first(context))
+        with opened_crew(context, materials.kit) as crew:
+            search = Search(context, named, materials, crew, split, limit, key)
+            found = search.run(_first(context))
         context.tell("quantize", 0, 0, f"writing {found.recipe.in_words()}")
         made = materials.build(found.recipe, context.state / "models" / f"{detector.path.stem}.{key[:12]}.int8.onnx")
     finally:
