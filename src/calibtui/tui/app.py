@@ -8,7 +8,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
-from textual._compositor import ChopsUpdate
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.command import Provider
@@ -29,8 +28,15 @@ from calibtui.tui.news import news
 from calibtui.tui.preferences import Preferences, read_preferences, write_preferences
 from calibtui.tui.screens.registry import PLACES, Place
 from calibtui.tui.screens.workbench_screen import WorkbenchScreen
-from calibtui.tui.terse import TerseUpdate
 from calibtui.tui.text import cut, shown
+
+try:
+    from calibtui.tui.sparing import sparing
+except ImportError:  # A version of Textual without the inner parts that this needs.
+
+    def sparing(update: Any) -> Any:
+        return update
+
 
 Level = Literal["information", "warning", "error"]
 
@@ -263,10 +269,9 @@ class Workbench(App[None]):
         lines = text.count("\n") + 1
         self.tell(f"Copied {lines} lines." if lines > 1 else f"Copied {cut(text, 60)}", f"Also in {file}")
 
-    def _display(self, screen: Screen[Any], renderable: Any) -> None:
-        """Partial updates in as few bytes as they need."""
-        update: Any = TerseUpdate(renderable) if type(renderable) is ChopsUpdate else renderable
-        super()._display(screen, update)
+    def _display(self, *shown: Any) -> None:
+        """Partial updates in as few bytes as they need. What Textual hands over here it may change."""
+        super()._display(*map(sparing, shown))
 
     def _receive(self, snapshot: Snapshot) -> None:
         before, self.snapshot = self.snapshot, snapshot
