@@ -15,6 +15,7 @@ from calibtui.core.errors import EngineGoneError, EngineRefusedError
 from calibtui.engine.client.client import Answer
 from calibtui.engine.wire.exchange import Command, Done, Query
 from calibtui.engine.wire.snapshot import Snapshot
+from calibtui.tui.compositing import FrugalCompositor
 from calibtui.tui.connection import Link
 from calibtui.tui.widgets.heading import Heading
 from calibtui.tui.widgets.key_line import KeyLine
@@ -59,6 +60,10 @@ class WorkbenchScreen(Screen[None]):
     ]
 
     snapshot: reactive[Snapshot | None] = reactive(None, repaint=False, init=False)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._compositor = FrugalCompositor()
 
     @property
     def workbench(self) -> Workbench:

@@ -12,6 +12,7 @@ from textual.binding import Binding, BindingType
 from textual.geometry import Region, Size
 from textual.message import Message
 from textual.scroll_view import ScrollView
+from textual.scrollbar import ScrollBar
 from textual.strip import Strip
 
 from calibtui.engine.wire.frames import FrameLine
@@ -21,6 +22,7 @@ from calibtui.tui.widgets.pool_order import PoolOrder
 from calibtui.tui.widgets.pool_pages import PoolPages, marked
 from calibtui.tui.widgets.pool_reader import Asks, PoolReader
 from calibtui.tui.widgets.pool_row import note_strip, row_strip
+from calibtui.tui.widgets.still_scroll_bar import StillScrollBar
 
 STRIPS = 300
 """Drawn lines kept; beyond that all are drawn anew. Each is a dozen objects that garbage collection looks through."""
@@ -99,6 +101,14 @@ class PoolTable(ScrollView, can_focus=True):
         return min(start, self.row), max(start, self.row)
 
     @property
+    def vertical_scrollbar(self) -> ScrollBar:
+        if self._vertical_scrollbar is None:
+            self._vertical_scrollbar = bar = StillScrollBar(self.scrollbar_size_vertical)
+            bar.display = False
+            self.app._start_widget(self, bar)
+        return self._vertical_scrollbar
+
+    @property
     def rows_on_screen(self) -> int:
         return max(1, self.scrollable_content_region.height)
 
@@ -117,10 +127,13 @@ class PoolTable(ScrollView, can_focus=True):
         several times, as is done for widgets of any style, would only take time."""
         if self.app.no_color or self.app.current_theme.ansi:
             return super().render_lines(crop)
-        return [self.render_line(y).crop(*crop.column_span) for y in crop.line_range]
+        width, top = self.scrollable_content_region.width, self.top
+        return [self._row(y + top, width).crop(*crop.column_span) for y in crop.line_range]
 
     def render_line(self, y: int) -> Strip:
-        index, width = y + self.top, self.size.width
+        return self._row(y + self.top, self.scrollable_content_region.width)
+
+    def _row(self, index: int, width: int) -> Strip:
         if index >= self.pages.matching:
             return note_strip(self._instead() if index == 0 else "", width, self.palette)
         line, look = self.pages.row(index), self._look(index)
@@ -231,7 +244,10 @@ class PoolTable(ScrollView, can_focus=True):
         self.scroll_to(y=max(0, min(top, self.pages.matching - self.rows_on_screen)), animate=False, force=True)
 
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
-        super().watch_scroll_y(old_value, new_value)
+        """The rows are painted anew, the scroll bar as far as it moves."""
+        self.vertical_scrollbar.position = new_value
+        if round(old_value) != round(new_value):
+            self.refresh(Region(0, 0, self.scrollable_content_region.width, self.size.height))
         self.reader.fetch()
 
     def wanted_pages(self) -> list[int]:
