@@ -62,9 +62,16 @@ def _described(recipe: PayloadRecipe) -> dict[str, int]:
     return asdict(recipe)
 
 
+def around_digest(recipe: PayloadRecipe) -> tuple[str, str]:
+    """What stands before and after a frame's digest in the text that `payload_digest` is the SHA-256 of, as long as the
+    digest has no character that JSON escapes."""
+    head, tail = canonical_json({"frame": "\0", "recipe": asdict(recipe)}).split(b"\\u0000")
+    return head.decode(), tail.decode()
+
+
 def payload_digests(frame_digests: Iterable[str], recipe: PayloadRecipe) -> list[str]:
     """`payload_digest` of each. For plain digests the JSON around them is written once: a microsecond a frame."""
-    head, tail = canonical_json({"frame": "\0", "recipe": asdict(recipe)}).split(b"\\u0000")
+    head, tail = (text.encode() for text in around_digest(recipe))
     return [
         hashlib.sha256(head + digest.encode() + tail).hexdigest()
         if digest.isalnum()

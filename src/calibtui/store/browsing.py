@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,12 +12,14 @@ import pyarrow as pa
 from calibtui.core.scores import Score
 from calibtui.store.table import Table
 
+BATCH = 1 << 16
+"""Rows that are read at once."""
+
 
 @dataclass(frozen=True, slots=True)
 class Extent:
     """Rows of a table and its newest row's place: two equal ones mean that no row came, went or was replaced.
-    `present`:
-    a hash of the files that were found."""
+    `present`: a hash of the files that were found."""
 
     rows: int
     newest: int
@@ -85,20 +87,11 @@ class BrowsingTable(Table):
         rows, newest = self._rows(f"SELECT count(*), coalesce(max(rowid), -1) FROM {table}")[0]
         return Extent(int(rows), int(newest))
 
-    def pool(self) -> pa.Table:
-        """Every present file of the pool: uri, digest, size_bytes, mtime_ns, width, height, reason (null where it is
-        usable), the usable ones by uri first, one a digest, then the others by uri."""
-        which = "WHERE role = 'pool' AND present"
-        counted = f"SELECT count(*) <> count(DISTINCT digest) FROM frames {which} AND reason IS NULL"
-        # The window costs as much as everything else together, and most pools have no copies.
-        first = (
-            "QUALIFY reason IS NOT NULL OR row_number() OVER (PARTITION BY reason IS NULL, digest ORDER BY uri) = 1"
-            if self._rows(counted)[0][0]
-            else ""
-        )
-        return self._arrow(
-            "SELECT uri, digest, size_bytes, mtime_ns, width, height, reason "
-            f"FROM frames {which} {first} ORDER BY reason IS NOT NULL, uri"
+    def pool(self) -> Iterator[pa.RecordBatch]:
+        """Every present file of the pool, in no order: uri, digest, mtime_ns, width, height, reason (null where it is
+        usable)."""
+        return self._batches(
+            "SELECT uri, digest, mtime_ns, width, height, reason FROM frames WHERE role = 'pool' AND present"
         )
 
     def column(self, name: str) -> pa.Table:
@@ -115,16 +108,26 @@ class BrowsingTable(Table):
         """How many scores of any judge have a place beyond `after` and up to `until`."""
         return int(self._rows("SELECT count(*) FROM scores WHERE rowid > ? AND rowid <= ?", [after, until])[0][0])
 
-    def answers(self, prompt_digest: str, model: str, parameters_digest: str, *, after: int, until: int) -> pa.Table:
-        """What that judge said, whatever payload it was shown: digest, payload_digest, pass, difficulty, reasons,
-        answered_model, run, scored_at; of rows with a place beyond `after` and up to `until`, as they came."""
+    def answers(
+        self, prompt_digest: str, model: str, parameters_digest: str, around: tuple[str, str], *, after: int, until: int
+    ) -> Iterator[pa.RecordBatch]:
+        """What that judge said of the frames as it is shown them now: digest, pass, difficulty, reasons,
+        answered_model,
+        run; in no order, of rows with a place beyond `after` and up to `until`.
+
+        The digest of what it is shown is the SHA-256 of the frame's, between the two texts `around` it.
+        """
+        sql = (
+            "SELECT digest, pass, difficulty, reasons, answered_model, run FROM scores "
+            "WHERE prompt_digest = ? AND model = ? AND parameters_digest = ? AND rowid > ? AND rowid <= ? "
+            "AND payload_digest = sha256(concat(?, digest, ?))"
+        )
+        return self._batches(sql, [prompt_digest, model, parameters_digest, after, until, *around])
+
+    def _batches(self, sql: str, parameters: Sequence[Any] = ()) -> Iterator[pa.RecordBatch]:
+        """The rows piece by piece, so that a million of them never are in memory at once."""
         with self._cursor() as cursor:
-            return cursor.sql(
-                "SELECT digest, payload_digest, pass, difficulty, reasons, answered_model, run, scored_at FROM scores "
-                "WHERE prompt_digest = ? AND model = ? AND parameters_digest = ? AND rowid > ? AND rowid <= ? "
-                "ORDER BY rowid",
-                params=[prompt_digest, model, parameters_digest, after, until],
-            ).to_arrow_table()
+            yield from cursor.sql(sql, params=list(parameters)).to_arrow_reader(BATCH)
 
     def failures(self, prompt_digest: str, model: str) -> pa.Table:
         """digest and error of the newest failure of each frame that this judge failed for."""

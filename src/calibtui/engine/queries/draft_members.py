@@ -65,11 +65,11 @@ def newest_draft(context: QueryContext, view: PoolView) -> Draft | None:
 
 def draft_members(context: QueryContext, view: PoolView) -> NDArray[np.bool_]:
     """(N,) by place."""
-    members = np.isin(view.marks, (PICKED, PINNED))
+    members = view.marked(PICKED, PINNED)
     newest = newest_draft(context, view)
     if newest is not None:
         members[newest.places] = True
-    members[np.isin(view.marks, (DROPPED, EXCLUDED))] = False
+    members[view.marked(DROPPED, EXCLUDED)] = False
     return members
 
 

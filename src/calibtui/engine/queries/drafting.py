@@ -77,7 +77,7 @@ def _written(context: QueryContext, rows: PoolRows, settings: SelectionSettings)
     """How many frames calibtui.toml pins. Raises ConfigurationError for a name that no frame has."""
 
     def count() -> int:
-        uris, digests = rows.uris.slice(0, rows.usable).to_pylist(), rows.digests.slice(0, rows.usable).to_pylist()
+        uris, digests = rows.usable_uris(), rows.usable_digests()
         resolved(settings.exclude, "exclude", uris, digests)
         return len({digests[place] for place in resolved(settings.pin, "pin", uris, digests)})
 
@@ -93,7 +93,7 @@ def _chosen(context: QueryContext, view: PoolView, settings: SelectionSettings, 
         )
     if settings.strategy in NEEDS_SCORES and not view.judged.scored.any():
         raise ConfigurationError("No frame is scored yet, and this strategy needs scores.", "Score the pool first.")
-    free = np.isin(view.marks[: view.rows.usable], (DROPPED, EXCLUDED), invert=True)
+    free = ~view.marked(DROPPED, EXCLUDED)[: view.rows.usable]
     reach = _reach(context, view, settings, free)
     wanted = reach(FEWEST_APART)
     while True:
@@ -164,8 +164,7 @@ def _seeded(context: QueryContext, rows: PoolRows, seed: int) -> Places:
     """Usable places in the order that the seed gives them."""
 
     def made() -> Places:
-        digests = rows.digests.slice(0, rows.usable).to_pylist()
-        keys = np.array([int.from_bytes(tie_break(seed, digest)[:8]) for digest in digests], np.uint64)
+        keys = np.array([int.from_bytes(tie_break(seed, digest)[:8]) for digest in rows.usable_digests()], np.uint64)
         return np.argsort(keys, kind="stable")
 
     return remembered(context, "seeded order", (rows.extent, seed), made, most=2)
@@ -212,7 +211,7 @@ def strata_of(context: QueryContext, view: PoolView) -> list[str] | None:
 def _column(context: QueryContext, rows: PoolRows, column: str) -> list[str]:
     table = context.store.browsing.column(column)
     value = dict(zip(table["uri"].to_pylist(), table["value"].to_pylist(), strict=True))
-    return [value.get(uri, "") for uri in rows.uris.slice(0, rows.usable).to_pylist()]
+    return [value.get(uri, "") for uri in rows.usable_uris()]
 
 
 def _by_hand(view: PoolView, place: int) -> str:

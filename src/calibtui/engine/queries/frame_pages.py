@@ -11,7 +11,7 @@ from calibtui.core.frame_filter import Number, parse_filter
 from calibtui.core.frame_filter import Text as TextTest
 from calibtui.core.text import one_line
 from calibtui.engine.queries.draft_members import draft_members
-from calibtui.engine.queries.frame_order import ordered
+from calibtui.engine.queries.frame_order import Order, ordered
 from calibtui.engine.queries.judged import STORED, TAKEN_OVER
 from calibtui.engine.queries.pool_view import PoolView, pool_view
 from calibtui.engine.queries.registry import QueryContext, answers
@@ -29,7 +29,7 @@ def frame_page(context: QueryContext, query: Frames) -> FramePage:
     members = draft_members(context, view)
     order = ordered(context, view, members, query.sort, query.descending, query.filter)
     offset = max(0, query.offset)
-    places = order[offset : offset + max(0, min(query.limit, LONGEST_PAGE))]
+    places = order[offset : offset + max(0, min(query.limit, LONGEST_PAGE))].astype(np.int64)
     return FramePage(
         total=len(view.rows),
         matching=len(order),
@@ -76,7 +76,7 @@ def _line(view: PoolView, place: int, uri: str, digest: str, reasons: tuple[str,
     difficulty = float(view.judged.difficulty[place])
     scored = not math.isnan(difficulty)
     truth = view.truth if view.truth is not None and view.truth.annotated[place] else None
-    unreadable = view.rows.reasons[place].as_py()
+    unreadable = view.rows.reason(place)
     return FrameLine(
         digest=digest,
         uri=uri,
@@ -94,12 +94,12 @@ def _line(view: PoolView, place: int, uri: str, digest: str, reasons: tuple[str,
     )
 
 
-def _row_of(order: NDArray[np.int64], place: int) -> int | None:
+def _row_of(order: Order, place: int) -> int | None:
     found = np.flatnonzero(order == place)
     return int(found[0]) if len(found) else None
 
 
-def _row_at(order: NDArray[np.int64], difficulty: NDArray[np.float64], percentile: float) -> int | None:
+def _row_at(order: Order, difficulty: NDArray[np.float64], percentile: float) -> int | None:
     """The first row whose difficulty is nearest that percentile of the scored frames in `order`."""
     values = difficulty[order]
     scored = np.flatnonzero(~np.isnan(values))

@@ -17,13 +17,14 @@ from numpy.typing import NDArray
 from calibtui.core.errors import CalibtuiError
 from calibtui.core.progress import StopFlag, silent
 from calibtui.detector.detector import Detector
-from calibtui.engine.queries.pool_rows import PoolRows, whole_column
+from calibtui.engine.queries.pool_rows import PoolRows
+from calibtui.engine.queries.reasons import Reasons
 from calibtui.engine.queries.registry import QueryContext
 from calibtui.engine.queries.remembering import remembered
 from calibtui.pipeline.cascade import judged_pool, scoring_stages
 from calibtui.pipeline.context import Context
 from calibtui.pipeline.twin import has_simulated_twin
-from calibtui.scoring.payload import PayloadRecipe, payload_digest, payload_digests
+from calibtui.scoring.payload import PayloadRecipe, payload_digest
 from calibtui.scoring.prompts import load_prompt
 from calibtui.scoring.vlm import parameters_digest
 from calibtui.store.browsing import Extent
@@ -44,8 +45,8 @@ class Judged:
     difficulty: NDArray[np.float64]
     spread: NDArray[np.float64]
     how: NDArray[np.int8]
-    reason_row: NDArray[np.int64]
-    reasons: pa.ChunkedArray
+    reason_row: NDArray[np.int32]
+    reasons: Reasons
     errors: dict[int, str]
     prompt: str
     models: tuple[str, ...]
@@ -57,9 +58,9 @@ class Judged:
         return scored
 
     def reasons_of(self, places: NDArray[np.int64]) -> list[tuple[str, ...]]:
-        rows = self.reason_row[places]
-        said = self.reasons.take(pa.array(np.maximum(rows, 0))).to_pylist() if (rows >= 0).any() else [()] * len(rows)
-        return [tuple(each or ()) if row >= 0 else () for row, each in zip(rows, said, strict=True)]
+        rows = self.reason_row[places].astype(np.int64)
+        said = iter(self.reasons.of(rows[rows >= 0]))
+        return [next(said) if row >= 0 else () for row in rows.tolist()]
 
 
 @dataclass(frozen=True)
@@ -93,13 +94,13 @@ def read_elsewhere(context: QueryContext, rows: PoolRows, extent: Extent) -> Jud
         return nothing_judged(rows, error.message)
     difficulty = np.full(len(rows), np.nan)
     difficulty[: rows.usable] = pool.verdicts.difficulty
-    reasons = pa.chunked_array([pa.array([list(each) for each in pool.verdicts.reasons], pa.list_(pa.string()))])
+    reasons = Reasons().plus(pa.array([list(each) for each in pool.verdicts.reasons], pa.list_(pa.string())))
     scored = ~np.isnan(difficulty)
     return Judged(
         difficulty=difficulty,
         spread=np.where(scored, 0.0, np.nan),
         how=np.full(len(rows), ASKED, np.int8),
-        reason_row=np.where(scored, np.arange(len(rows)), -1),
+        reason_row=np.where(scored, np.arange(len(rows)), -1).astype(np.int32),
         reasons=reasons,
         errors={},
         prompt=pool.prompt,
@@ -113,8 +114,8 @@ def nothing_judged(rows: PoolRows, warning: str = "") -> Judged:
         difficulty=np.full(count, np.nan),
         spread=np.full(count, np.nan),
         how=np.zeros(count, np.int8),
-        reason_row=np.full(count, -1),
-        reasons=pa.chunked_array([], pa.list_(pa.string())),
+        reason_row=np.full(count, -1, np.int32),
+        reasons=Reasons(),
         errors={},
         prompt="",
         models=(),
@@ -136,7 +137,7 @@ def identity_of(context: QueryContext, scoring: ScoringSettings) -> Identity:
 
 
 class Answers:
-    """The stored answers of one judge over one index of the pool, brought up to date by `read`."""
+    """The stored answers of one judge over one index of the pool, brought up to date by `add`."""
 
     def __init__(self, rows: PoolRows, identity: Identity) -> None:
         self._rows = rows
@@ -145,43 +146,33 @@ class Answers:
         self._values = np.full((identity.passes, len(rows)), np.nan)
         self._run = np.full(len(rows), -1, np.int32)
         self._runs: dict[str, int] = {}
-        self._reason_row = np.full(len(rows), -1, np.int64)
-        self._reasons: list[pa.Array] = []
+        self._reason_row = np.full(len(rows), -1, np.int32)
+        self._reasons = Reasons()
         self._models: set[str] = set()
-        self._reason_count = 0
 
-    def add(self, answers: pa.Table) -> None:
+    def add(self, answers: pa.RecordBatch) -> None:
         """Takes rows of BrowsingTable.answers in."""
-        identity = self._identity
-        digests = whole_column(answers["digest"])
-        places = self._rows.places(digests)
+        places = self._rows.places(answers["digest"])
         passes = answers["pass"].to_numpy()
-        ours = pc.equal(
-            answers["payload_digest"], pa.array(payload_digests(digests.to_pylist(), identity.recipe), pa.string())
-        ).to_numpy()
-        keep = (places >= 0) & (places < self._rows.usable) & (passes >= 1) & (passes <= identity.passes) & ours
+        keep = (places >= 0) & (places < self._rows.usable) & (passes >= 1) & (passes <= self._identity.passes)
+        kept = answers if keep.all() else answers.filter(pa.array(keep))
+        if not len(kept):
+            return
         at, number = places[keep], passes[keep]
-        self._values[number - 1, at] = answers["difficulty"].to_numpy()[keep]
-        kept = answers.filter(pa.array(keep))
+        self._values[number - 1, at] = kept["difficulty"].to_numpy()
         self._models |= set(pc.unique(kept["answered_model"]).to_pylist())
-        coded = pc.dictionary_encode(kept["run"]).combine_chunks()
-        if len(at):
-            numbers = [self._runs.setdefault(run, len(self._runs)) for run in coded.dictionary.to_pylist()]
-            self._run[at] = np.array(numbers, np.int32)[coded.indices.to_numpy()]
-        self._take_reasons(kept, at, number == 1)
-
-    def _take_reasons(self, kept: pa.Table, at: NDArray[np.int64], first: NDArray[np.bool_]) -> None:
-        said = whole_column(kept["reasons"].filter(pa.array(first)))
-        count = int(first.sum())
-        self._reason_row[at[first]] = np.arange(self._reason_count, self._reason_count + count)
-        self._reason_count += count
-        self._reasons.append(said)
+        coded = pc.dictionary_encode(kept["run"])
+        numbers = [self._runs.setdefault(run, len(self._runs)) for run in coded.dictionary.to_pylist()]
+        self._run[at] = np.array(numbers, np.int32)[coded.indices.to_numpy()]
+        first = number == 1
+        self._reason_row[at[first]] = np.arange(len(self._reasons), len(self._reasons) + int(first.sum()))
+        self._reasons = self._reasons.plus(kept["reasons"].filter(pa.array(first)))
 
     def judged(self, context: QueryContext, hits: bool) -> Judged:
         """The columns as they stand; `hits`: also what was taken over from similar frames."""
         identity = self._identity
         values = self._values.copy()
-        reason_row, reasons, models = self._reason_row.copy(), list(self._reasons), set(self._models)
+        reason_row, reasons, models = self._reason_row.copy(), self._reasons, set(self._models)
         newest = self._runs.get(context.store.browsing.newest_scoring_run(), -2)
         how = np.where(self._run == newest, ASKED, STORED).astype(np.int8)
         if hits:
@@ -190,8 +181,9 @@ class Answers:
             values[taken["pass"].to_numpy() - 1, at] = taken["difficulty"].to_numpy()
             how[at] = TAKEN_OVER
             first = taken["pass"].to_numpy() == 1
-            reason_row[at[first]] = np.arange(self._reason_count, self._reason_count + int(first.sum()))
-            reasons += taken["reasons"].filter(pa.array(first)).chunks
+            reason_row[at[first]] = np.arange(len(reasons), len(reasons) + int(first.sum()))
+            for said in taken["reasons"].filter(pa.array(first)).chunks:
+                reasons = reasons.plus(said)
             models |= set(taken["answered_model"].to_pylist())
         difficulty = values.sum(axis=0) / identity.passes
         return Judged(
@@ -199,7 +191,7 @@ class Answers:
             spread=values.max(axis=0) - values.min(axis=0),
             how=how,
             reason_row=reason_row,
-            reasons=pa.chunked_array(reasons, pa.list_(pa.string())),
+            reasons=reasons,
             errors=self._errors(context, difficulty),
             prompt=identity.prompt,
             models=tuple(sorted(models)),

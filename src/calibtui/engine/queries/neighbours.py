@@ -48,8 +48,7 @@ def neighbours(context: QueryContext, view: PoolView, members: NDArray[np.bool_]
 
 def descriptors(context: QueryContext, rows: PoolRows) -> NDArray[np.float32]:
     """(U, D) float32 of unit length, of the usable frames by place."""
-    digests = rows.digests.slice(0, rows.usable)
-    return remembered(context, "descriptors", rows.extent, lambda: stored_descriptors(context, digests.to_pylist()))
+    return remembered(context, "descriptors", rows.extent, lambda: stored_descriptors(context, rows.usable_digests()))
 
 
 def stored_descriptors(context: QueryContext, digests: Sequence[str]) -> NDArray[np.float32]:

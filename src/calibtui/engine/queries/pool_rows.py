@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -13,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from calibtui.engine.queries.packed_digests import PackedDigests, joined, packed_digests
 from calibtui.engine.queries.registry import QueryContext
 from calibtui.engine.queries.remembering import place_for, remembered
 from calibtui.store.browsing import Extent
@@ -22,21 +22,24 @@ FREE_S = 0.01
 """While rows change all the time, looking for changed files takes at most one part in so many of a core; a look-up as
 quick as that is free."""
 
-_HEX = np.full(256, 255, np.uint8)
-_HEX[np.frombuffer(b"0123456789abcdef", np.uint8)] = np.arange(16)
-_KEY_DIGITS = 16
-_DIGEST_DIGITS = 64
+Places = NDArray[np.int64]
+
+_COLUMNS = pa.schema(
+    [("uri", pa.string()), ("mtime_ns", pa.int64()), ("width", pa.int32()), ("height", pa.int32()),
+     ("reason", pa.string())]
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
 class PoolRows:
-    """N files by place: the `usable` first ones by uri, one a digest, as the selection sees them; then those that can't
-    be read, by uri, each with a reason."""
+    """N files by place: the `usable` first ones by uri, one a digest, as the selection sees them, which leaves
+    `duplicates` out; then those that can't be read, by uri, each with one of `reasons`."""
 
     extent: Extent
     usable: int
+    duplicates: int
     uris: pa.StringArray
-    digests: pa.StringArray
+    digests: PackedDigests
     reasons: pa.StringArray
     width: NDArray[np.int32]
     height: NDArray[np.int32]
@@ -49,50 +52,43 @@ class PoolRows:
         return str(self.uris[place].as_py())
 
     def digest(self, place: int) -> str:
-        return str(self.digests[place].as_py())
+        return self.digests.at(np.array([place]))[0]
 
-    def uris_of(self, places: NDArray[np.int64]) -> list[str]:
+    def reason(self, place: int) -> str:
+        """Why the file can't be read, "" where it can."""
+        return str(self.reasons[place - self.usable].as_py()) if place >= self.usable else ""
+
+    def uris_of(self, places: Places) -> list[str]:
         uris: list[str] = self.uris.take(pa.array(places)).to_pylist()
         return uris
 
-    def digests_of(self, places: NDArray[np.int64]) -> list[str]:
-        digests: list[str] = self.digests.take(pa.array(places)).to_pylist()
-        return digests
+    def digests_of(self, places: Places) -> list[str]:
+        return self.digests.at(places)
+
+    def usable_uris(self) -> list[str]:
+        uris: list[str] = self.uris.slice(0, self.usable).to_pylist()
+        return uris
+
+    def usable_digests(self) -> list[str]:
+        return self.digests.at(np.arange(self.usable))
 
     def place(self, digest: str) -> int | None:
         """Of a file by its digest."""
-        found = int(self.places(pa.array([digest], pa.string()))[0])
+        found = int(self.places([digest])[0])
         return None if found < 0 else found
 
-    def places(self, digests: pa.StringArray | Sequence[str]) -> NDArray[np.int64]:
+    def places(self, digests: pa.StringArray | Sequence[str]) -> Places:
         """(M,) int64 places, −1 for a digest that no file has."""
         asked = digests if isinstance(digests, pa.Array) else pa.array(list(digests), pa.string())
-        if not len(asked) or not len(self):
-            return np.full(len(asked), -1, np.int64)
-        keys, order = self._by_key
-        at = np.minimum(np.searchsorted(keys, _keys(asked, hashed=self._hashed)), len(keys) - 1)
-        found = order[at]
-        same = pc.equal(self.digests.take(pa.array(found)), asked).to_numpy(zero_copy_only=False)
-        return np.where(same, found, -1)
+        return self.digests.places(packed_digests(asked))
 
     @cached_property
-    def by_path(self) -> NDArray[np.int64]:
+    def by_path(self) -> NDArray[np.int32]:
         """(N,) places in the order of the uris."""
         if self.usable == len(self):
-            return np.arange(len(self), dtype=np.int64)
-        order: NDArray[np.int64] = pc.sort_indices(self.uris).to_numpy().astype(np.int64)
+            return np.arange(len(self), dtype=np.int32)
+        order: NDArray[np.int32] = pc.sort_indices(self.uris).to_numpy().astype(np.int32)
         return order
-
-    @cached_property
-    def _hashed(self) -> bool:
-        return _nibbles(self.digests) is None
-
-    @cached_property
-    def _by_key(self) -> tuple[NDArray[np.uint64], NDArray[np.int64]]:
-        """Keys in ascending order and their places, the first of equal digests foremost."""
-        keys = _keys(self.digests, hashed=self._hashed)
-        order = np.argsort(keys, kind="stable")
-        return keys[order], order
 
 
 class _Probe:
@@ -120,18 +116,47 @@ def pool_rows(context: QueryContext) -> tuple[PoolRows, int]:
 
 
 def _read(context: QueryContext, extent: Extent) -> PoolRows:
-    table = context.store.browsing.pool().combine_chunks()
-    column = {name: whole_column(table[name]) for name in table.column_names}
+    return rows_of(context.store.browsing.pool(), extent)
+
+
+def rows_of(batches: Iterable[pa.RecordBatch], extent: Extent) -> PoolRows:
+    """The files of BrowsingTable.pool, put in order."""
+    rest, packed = [], []
+    for batch in batches:
+        rest.append(batch.select(_COLUMNS.names))
+        packed.append(packed_digests(batch["digest"]))
+    files, digests = pa.Table.from_batches(rest, _COLUMNS).combine_chunks(), joined(packed)
+    usable = files["reason"].null_count
+    order = _order(files)
+    if order is not None:
+        files, digests = files.take(pa.array(order)), digests.take(order)
+    copies = digests.copies(usable)
+    if duplicates := int(copies.sum()):
+        kept = np.flatnonzero(~np.concatenate([copies, np.zeros(len(digests) - usable, bool)]))
+        files, digests = files.take(pa.array(kept)), digests.take(kept)
+    column = {name: whole_column(files[name]) for name in files.column_names}
     return PoolRows(
         extent=extent,
-        usable=column["reason"].null_count,
+        usable=usable - duplicates,
+        duplicates=duplicates,
         uris=column["uri"],
-        digests=column["digest"],
-        reasons=column["reason"],
+        digests=digests,
+        reasons=pa.concat_arrays([column["reason"].slice(usable - duplicates)]),
         width=column["width"].to_numpy(),
         height=column["height"].to_numpy(),
         mtime_ns=column["mtime_ns"].to_numpy(),
     )
+
+
+def _order(files: pa.Table) -> Places | None:
+    """The usable ones by uri, then the others; None where they are so already, as an index pass writes them."""
+    uris, usable = whole_column(files["uri"]), whole_column(files["reason"].is_null())
+    ascending = len(uris) < 2 or pc.all(pc.less(uris[:-1], uris[1:])).as_py()
+    if ascending and not files["reason"].null_count < len(files):
+        return None
+    order = np.arange(len(uris)) if ascending else pc.sort_indices(uris).to_numpy().astype(np.int64)
+    first = usable.to_numpy(zero_copy_only=False)[order]
+    return np.concatenate([order[first], order[~first]])
 
 
 def whole_column(column: pa.ChunkedArray) -> pa.Array:
@@ -139,28 +164,3 @@ def whole_column(column: pa.ChunkedArray) -> pa.Array:
     if column.num_chunks == 1:
         return column.chunk(0)
     return pa.concat_arrays(column.chunks) if column.num_chunks else pa.array([], column.type)
-
-
-def _keys(digests: pa.StringArray, *, hashed: bool) -> NDArray[np.uint64]:
-    """(N,) uint64: the first digits of each digest, or a hash of it."""
-    nibbles = None if hashed else _nibbles(digests)
-    if nibbles is None:
-        texts = ((text or "").encode("utf-8", "replace") for text in digests.to_pylist())
-        return np.array([int.from_bytes(hashlib.sha256(text).digest()[:8]) for text in texts], np.uint64)
-    keys = np.zeros(len(digests), np.uint64)
-    for digit in range(_KEY_DIGITS):
-        keys = (keys << np.uint64(4)) | nibbles[:, digit].astype(np.uint64)
-    return keys
-
-
-def _nibbles(digests: pa.StringArray) -> NDArray[np.uint8] | None:
-    """(N, 16) uint8, the first hex digits of each; None where one is no digest."""
-    if digests.null_count or not len(digests):
-        return None
-    _, offsets, data = digests.buffers()
-    ends = np.frombuffer(offsets, np.int32)[digests.offset : digests.offset + len(digests) + 1]
-    if data is None or (np.diff(ends) != _DIGEST_DIGITS).any():
-        return None
-    characters = np.frombuffer(data, np.uint8)[ends[0] : ends[-1]].reshape(-1, _DIGEST_DIGITS)
-    nibbles = _HEX[characters[:, :_KEY_DIGITS]]
-    return None if (nibbles == 255).any() else nibbles

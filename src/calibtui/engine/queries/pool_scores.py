@@ -20,6 +20,7 @@ from calibtui.engine.queries.pool_rows import PoolRows
 from calibtui.engine.queries.registry import QueryContext
 from calibtui.engine.queries.remembering import place_for
 from calibtui.pipeline.cascade import scoring_stages
+from calibtui.scoring.payload import around_digest
 from calibtui.store.browsing import Extent
 
 SHARE = 10
@@ -116,7 +117,8 @@ def pool_scores(context: QueryContext, rows: PoolRows, worth_s: float = FREE_S) 
 
 
 def _with_answers(context: QueryContext, answers: Answers, identity: Identity, extent: Extent) -> Answers:
-    asked = (identity.prompt_digest, identity.model, identity.parameters_digest)
-    answers.add(context.store.browsing.answers(*asked, after=answers.extent.newest, until=extent.newest))
+    asked = (identity.prompt_digest, identity.model, identity.parameters_digest, around_digest(identity.recipe))
+    for batch in context.store.browsing.answers(*asked, after=answers.extent.newest, until=extent.newest):
+        answers.add(batch)
     answers.extent = extent
     return answers

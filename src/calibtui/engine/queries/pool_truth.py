@@ -135,7 +135,7 @@ def _key(context: QueryContext, rows: PoolRows) -> Hashable:
 
 
 def _load(context: QueryContext, rows: PoolRows) -> Truth:
-    uris = rows.uris.slice(0, rows.usable).to_pylist()
+    uris = rows.usable_uris()
     sizes = zip(rows.width[: rows.usable].tolist(), rows.height[: rows.usable].tolist(), strict=True)
     try:
         annotations = load_annotations(

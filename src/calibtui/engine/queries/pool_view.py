@@ -38,8 +38,14 @@ class PoolView:
     annotations: Hashable
     data: int
 
+    def marked(self, *codes: int) -> NDArray[np.bool_]:
+        """(N,) whether the mark is one of these."""
+        is_one = np.zeros(len(MARKS), bool)
+        is_one[list(codes)] = True
+        return is_one[self.marks]
+
     def places_marked(self, *codes: int) -> NDArray[np.int64]:
-        return np.flatnonzero(np.isin(self.marks, codes))
+        return np.flatnonzero(self.marked(*codes))
 
 
 def pool_view(context: QueryContext, *, whole_truth: bool = False, worth_s: float = FREE_S) -> PoolView:
@@ -84,7 +90,7 @@ def _marks(context: QueryContext, rows: PoolRows) -> NDArray[np.int8]:
 def _named(rows: PoolRows, names: tuple[str, ...]) -> list[int]:
     """Places of the uris, digests and beginnings of digests that a setting names; what names nothing is left out: the
     selection refuses it, and says so."""
-    uris, digests = rows.uris.slice(0, rows.usable).to_pylist(), rows.digests.slice(0, rows.usable).to_pylist()
+    uris, digests = rows.usable_uris(), rows.usable_digests()
     try:
         return resolved(names, "pin", uris, digests)
     except ConfigurationError:
