@@ -59,7 +59,7 @@ def calibrate(
     done, saved_at = len(frames) - len(todo), time.monotonic()
 
     def load(frame: CalibrationFrame) -> NDArray[np.float32]:
-        return detector.prepare(checked_pixels(frame))[0]
+        return detector.prepare(checked_pixels(frame, read_bytes(frame.path)))[0]
 
     try:
         for frame, tensor in prefetched(todo, load, workers=max(1, workers() - 1)):
@@ -87,9 +87,8 @@ def _resume(context: Context, calibrator: Calibrator, saved: Path) -> None:
         saved.unlink()
 
 
-def checked_pixels(frame: CalibrationFrame) -> NDArray[np.uint8]:
-    """(H, W, 3) uint8 RGB. Raises ConfigurationError where the file is no longer the one that was chosen."""
-    data = read_bytes(frame.path)
+def checked_pixels(frame: CalibrationFrame, data: bytes) -> NDArray[np.uint8]:
+    """(H, W, 3) uint8 RGB of the file's `data`. Raises ConfigurationError where that is no longer what was chosen."""
     if hashlib.sha256(data).hexdigest() != frame.digest:
         raise ConfigurationError(
             f"The frame {frame.uri} is no longer the file that was chosen for the calibration set.",

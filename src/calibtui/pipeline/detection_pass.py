@@ -4,7 +4,7 @@ twice."""
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -55,31 +55,60 @@ def detect_all(
 ) -> dict[str, DetectionPass]:
     """Runs every detector, by name, over every frame. They share one layout, so a frame is decoded and prepared once.
 
-    `shapes`: with masks or keypoints. Reading ahead and turning outputs into detections happen in threads beside the
-    inference.
+    `shapes`: with masks or keypoints.
+    """
+
+    def begun(number: int) -> None:
+        context.stop.raise_if_set()
+        context.tell(stage, number, len(frames), " and ".join(detectors))
+
+    found = detect_over(
+        detectors,
+        lambda place: open_rgb(frames[place].path),
+        [frame.size for frame in frames],
+        readers=workers(),
+        shapes=shapes,
+        begun=begun,
+    )
+    context.tell(stage, len(frames), len(frames), " and ".join(detectors))
+    return found
+
+
+def detect_over(
+    detectors: Mapping[str, Detector],
+    pixels: Callable[[int], NDArray[np.uint8]],
+    sizes: Sequence[tuple[int, int]],
+    *,
+    readers: int,
+    shapes: bool = False,
+    begun: Callable[[int], None] = lambda _: None,
+) -> dict[str, DetectionPass]:
+    """The same over frames of those (width, height) px, whose `pixels` by their place are (H, W, 3) uint8 RGB.
+
+    `begun` is told each place when its turn comes. `readers` threads read ahead, and one turns outputs into
+    detections, beside the inference.
     """
     first = next(iter(detectors.values()))
     found: dict[str, list[Future[Detections]]] = {name: [] for name in detectors}
     times: dict[str, list[float]] = {name: [] for name in detectors}
     started = time.perf_counter()
 
-    def load(frame: EvaluationFrame) -> Prepared:
-        return first.prepare(open_rgb(frame.path))
+    def load(place: int) -> Prepared:
+        return first.prepare(pixels(place))
 
     with ThreadPoolExecutor(1, thread_name_prefix="finish") as finishing:
-        for number, (frame, (tensor, placement)) in enumerate(prefetched(frames, load, workers=workers()), 1):
-            context.stop.raise_if_set()
+        for place, (tensor, placement) in prefetched(range(len(sizes)), load, workers=readers):
+            begun(place)
             for name, detector in detectors.items():
                 before = time.perf_counter()
                 outputs = detector.infer(tensor)
                 times[name].append(time.perf_counter() - before)
-                found[name].append(finishing.submit(detector.finish, outputs, placement, frame.size, shapes=shapes))
-            context.tell(stage, number, len(frames), " and ".join(detectors))
+                found[name].append(finishing.submit(detector.finish, outputs, placement, sizes[place], shapes=shapes))
         detections = {name: tuple(each.result() for each in futures) for name, futures in found.items()}
     seconds = time.perf_counter() - started
     return {
         name: DetectionPass(
-            detections[name], seconds, sum(times[name]), 1000 * float(np.median(times[name])) if frames else 0.0
+            detections[name], seconds, sum(times[name]), 1000 * float(np.median(times[name])) if times[name] else 0.0
         )
         for name in detectors
     }

@@ -8,23 +8,29 @@ from pathlib import Path
 from calibtui.core.digests import digest_of
 from calibtui.core.errors import ModelError
 from calibtui.detector.detector import Detector
-from calibtui.pipeline.calibration import CalibrationFrame, checked_pixels
-from calibtui.pipeline.context import Context, workers
+from calibtui.pipeline.ablation.frame_kit import FrameKit
+from calibtui.pipeline.calibration import CalibrationFrame
+from calibtui.pipeline.context import Context
 from calibtui.pipeline.detection_pass import layout_digest
-from calibtui.pipeline.frame_feed import prefetched
-from calibtui.quantization.collector import Calibrator
+from calibtui.pipeline.workers.files import FilesHere
+from calibtui.pipeline.workers.opening import opened_crew
+from calibtui.pipeline.workers.packed_detector import PackedDetector
+from calibtui.pipeline.workers.packed_model import PackedModel
 from calibtui.quantization.merging import merged_statistics
 from calibtui.quantization.prepare import PreparedModel
 from calibtui.quantization.statistics import Statistics
 
 
 class FrameStatistics:
-    """Of one model and one choice of tensors; a file a frame in .calibtui/ablation/."""
+    """Of one model and one choice of tensors; a file a frame in .calibtui/ablation/, what workers write meanwhile in
+    `scratch`."""
 
-    def __init__(self, context: Context, detector: Detector, prepared: PreparedModel, tensors: Sequence[str]) -> None:
+    def __init__(
+        self, context: Context, detector: Detector, prepared: PreparedModel, tensors: Sequence[str], scratch: Path
+    ) -> None:
         name = digest_of([prepared.digest, layout_digest(detector), list(tensors)])
         self._context, self._detector, self._prepared = context, detector, prepared
-        self._tensors = tuple(tensors)
+        self._tensors, self._scratch = tuple(tensors), scratch
         self._folder = context.state / "ablation" / name[:16]
 
     def collect(self, frames: Iterable[CalibrationFrame]) -> None:
@@ -32,19 +38,16 @@ class FrameStatistics:
         file is no longer the one that was chosen, ModelError, naming it, for one with activations that are not
         finite."""
         wanted = {frame.digest: frame for frame in frames}
-        todo = [frame for digest, frame in sorted(wanted.items()) if not self._readable(digest)]
+        todo = tuple(frame for digest, frame in sorted(wanted.items()) if not self._readable(digest))
         if not todo:
             return
-        calibrator = Calibrator(self._prepared, self._tensors, threads=workers())
-
-        def load(frame: CalibrationFrame):  # type: ignore[no-untyped-def]
-            return self._detector.prepare(checked_pixels(frame))[0]
-
-        for number, (frame, tensor) in enumerate(prefetched(todo, load, workers=max(1, workers() - 1)), 1):
-            self._context.stop.raise_if_set()
-            calibrator.observe(frame.digest, self._detector.feed(tensor))
-            calibrator.take().save(self._path(frame.digest))
-            self._context.tell("ablate", number, len(todo), "calibrating, each frame once")
+        files = FilesHere(tuple(frame.path for frame in todo))
+        model = PackedModel.of(self._prepared, self._scratch)
+        kit = FrameKit(model, self._tensors, PackedDetector.of(self._detector), todo, files)
+        with opened_crew(self._context, kit) as crew:
+            for number, done in enumerate(crew.finished(range(len(todo))), 1):
+                done.result.save(self._path(todo[done.place].digest))
+                self._context.tell("ablate", number, len(todo), "calibrating, each frame once")
 
     def of(self, digests: Iterable[str]) -> Statistics:
         """The statistics of a set."""

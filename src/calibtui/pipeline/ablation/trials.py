@@ -3,23 +3,33 @@ found stays."""
 
 from __future__ import annotations
 
+import contextlib
+import math
+import shutil
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
-from itertools import islice
+from pathlib import Path
 
 from calibtui.core.digests import digest_of
 from calibtui.detector.detector import Detector
 from calibtui.pipeline.ablation.frame_statistics import FrameStatistics
+from calibtui.pipeline.ablation.pass_kit import Int8Plan, PassJob, PassKit
 from calibtui.pipeline.ablation.sets import ProposedSet
 from calibtui.pipeline.context import Context
 from calibtui.pipeline.detection_pass import DetectionPass, detect_all, layout_digest
 from calibtui.pipeline.evaluation_set import EvaluationSet
 from calibtui.pipeline.quantize_stage import prepared_model, scheme_of
 from calibtui.pipeline.stored_passes import keep_pass, stored_pass
+from calibtui.pipeline.workers.files import FilesHere
+from calibtui.pipeline.workers.kit import Crew, in_order
+from calibtui.pipeline.workers.opening import opened_crew
+from calibtui.pipeline.workers.packed_detector import PackedDetector
+from calibtui.pipeline.workers.packed_model import PackedModel
+from calibtui.quantization.cpu import cpu_features
+from calibtui.quantization.prepare import PreparedModel
 from calibtui.quantization.provenance import Provenance, versions
-from calibtui.quantization.quantize import quantize
 from calibtui.quantization.ranges import ranges
-from calibtui.quantization.schemes import PRECISE
 from calibtui.quantization.tensors import tensors_to_observe
 
 FLOAT = ("float", "")
@@ -46,62 +56,77 @@ class Trials:
         found = {trial: done for trial, done in known.items() if done is not None}
         if FLOAT in missing:
             missing.remove(FLOAT)
-            found[FLOAT] = self._kept(FLOAT, self._detected({FLOAT: self.detector})[FLOAT])
-        total, done = len(missing), 0
-        statistics = self._statistics(sets, missing)
-        rest = iter(missing)
-        while some := list(islice(rest, TOGETHER)):
-            self.context.tell("ablate", done, total, "INT8 models on the evaluation frames")
-            for trial, made in self._tried(statistics, sets, some).items():
+            found[FLOAT] = self._kept(FLOAT, self._float_pass())
+        if missing:
+            for trial, made in self._tried(sets, missing):
                 found[trial] = self._kept(trial, made)
-            done += len(some)
-        if total:
-            self.context.tell("ablate", total, total, "INT8 models on the evaluation frames")
         return found
 
-    def _statistics(self, sets: Mapping[str, ProposedSet], missing: Sequence[Trial]) -> FrameStatistics | None:
-        if not missing:
-            return None
+    def _tried(
+        self, sets: Mapping[str, ProposedSet], missing: Sequence[Trial]
+    ) -> Iterator[tuple[Trial, DetectionPass]]:
+        """Those trials in their order, side by side as far as there are workers."""
+        prepared = prepared_model(self.context, self.detector)
+        with self._scratch() as scratch, self._crew(prepared, scratch) as crew:
+            statistics = self._statistics(prepared, sets, missing, scratch)
+            together = min(TOGETHER, math.ceil(len(missing) / crew.size))
+            parts = [missing[place : place + together] for place in range(0, len(missing), together)]
+            jobs = (tuple(self._plan(statistics, sets, trial) for trial in part) for part in parts)
+            self._tell(0, missing)
+            for done in in_order(crew.finished(jobs)):
+                yield from zip(parts[done.place], done.result, strict=True)
+                self._tell(together * (done.place + 1), missing)
+
+    @contextlib.contextmanager
+    def _scratch(self) -> Iterator[Path]:
+        """Where workers write; also what those left there that were killed is gone."""
+        scratch = self.context.state / "ablation" / "trials"
+        shutil.rmtree(scratch, ignore_errors=True)
+        scratch.mkdir(parents=True)
+        try:
+            yield scratch
+        finally:
+            shutil.rmtree(scratch, ignore_errors=True)
+
+    def _crew(
+        self, prepared: PreparedModel, scratch: Path
+    ) -> AbstractContextManager[Crew[PassJob, tuple[DetectionPass, ...]]]:
+        frames = self.evaluation.frames
+        paths = tuple(frame.path for frame in frames)
+        kit = PassKit(
+            PackedModel.of(prepared, scratch),
+            PackedDetector.of(self.detector),
+            scheme_of(self.context),
+            paths,
+            tuple(frame.size for frame in frames),
+            FilesHere(paths),
+            cpu_features().kind,
+        )
+        return opened_crew(self.context, kit)
+
+    def _tell(self, done: int, missing: Sequence[Trial]) -> None:
+        total = len(missing)
+        self.context.tell("ablate", min(done, total), total, "INT8 models on the evaluation frames")
+
+    def _statistics(
+        self, prepared: PreparedModel, sets: Mapping[str, ProposedSet], missing: Sequence[Trial], scratch: Path
+    ) -> FrameStatistics:
         context = self.context
-        prepared = prepared_model(context, self.detector)
         tensors = tensors_to_observe(prepared, scheme_of(context))
-        statistics = FrameStatistics(context, self.detector, prepared, tensors)
+        statistics = FrameStatistics(context, self.detector, prepared, tensors, scratch)
         statistics.collect(frame for key in dict.fromkeys(key for key, _ in missing) for frame in sets[key].frames)
         return statistics
 
-    def _tried(
-        self, statistics: FrameStatistics | None, sets: Mapping[str, ProposedSet], trials: Sequence[Trial]
-    ) -> dict[Trial, DetectionPass]:
-        assert statistics is not None
-        models = dict(self._models(statistics, sets, trials))
-        try:
-            return self._detected(models)
-        finally:
-            for detector in models.values():
-                detector.path.unlink(missing_ok=True)
-                detector.path.with_name(f"{detector.path.stem}.provenance.json").unlink(missing_ok=True)
+    def _plan(self, statistics: FrameStatistics, sets: Mapping[str, ProposedSet], trial: Trial) -> Int8Plan:
+        key, calibrator = trial
+        percentile = self.context.settings.quantization.percentile
+        counted = statistics.of(sets[key].digests)
+        found = ranges(counted, calibrator, percentile=percentile, scheme=scheme_of(self.context))
+        return Int8Plan(found, Provenance(key, calibrator, len(sets[key].frames)))
 
-    def _models(
-        self, statistics: FrameStatistics, sets: Mapping[str, ProposedSet], trials: Sequence[Trial]
-    ) -> Iterator[tuple[Trial, Detector]]:
-        """The trials' INT8 models, opened."""
-        settings = self.context.settings.quantization
-        scheme = scheme_of(self.context)
-        prepared = prepared_model(self.context, self.detector)
-        for key, calibrator in trials:
-            self.context.stop.raise_if_set()
-            counted = statistics.of(sets[key].digests)
-            found = ranges(counted, calibrator, percentile=settings.percentile, scheme=scheme)
-            target = self.context.state / "ablation" / f"{key[:12]}.{calibrator}.int8.onnx"
-            quantize(prepared, found, scheme, target, provenance=Provenance(key, calibrator, len(sets[key].frames)))
-            precise = PRECISE in scheme.session_config
-            yield (key, calibrator), self.detector.with_model(target, simulate=scheme.simulate, precise=precise)
-
-    def _detected(self, models: Mapping[Trial, Detector]) -> dict[Trial, DetectionPass]:
-        names = {" ".join(trial): trial for trial in models}
+    def _float_pass(self) -> DetectionPass:
         quiet = replace(self.context, on_progress=lambda _: None)
-        found = detect_all(quiet, {name: models[trial] for name, trial in names.items()}, self.evaluation.frames)
-        return {names[name]: done for name, done in found.items()}
+        return detect_all(quiet, {"float": self.detector}, self.evaluation.frames)["float"]
 
     def _key(self, trial: Trial) -> str:
         settings = self.context.settings.quantization

@@ -6,14 +6,15 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
-from calibtui.pipeline.workers.files import Files, FilesHere
+from calibtui.pipeline.workers.files import Files
 
 Job = TypeVar("Job")
 JobGiven = TypeVar("JobGiven", contravariant=True)
 Result = TypeVar("Result")
 ResultGiven = TypeVar("ResultGiven", covariant=True)
 
-Carry = Callable[[FilesHere], Files]
+Carry = Callable[[Files], Files]
+"""Files of this machine to where every machine has them."""
 
 
 class Kit(Protocol[JobGiven, ResultGiven]):
