@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from calibtui.core.digests import digest_of, file_digest
 from calibtui.core.scores import Score
 from calibtui.detector.detector import Detector
-from calibtui.gateway.batch.apis import check_batches
 from calibtui.gateway.completion import OnCall
 from calibtui.gateway.endpoint import resolve_endpoint, serving_chain
 from calibtui.gateway.money.charging import Payer
@@ -61,8 +60,6 @@ def check_judge(context: Context, scoring: ScoringSettings) -> None:
     for serving in serving_chain(scoring, context.settings.providers):
         price_of(context.settings.providers, serving.provider.name, serving.model)
         resolve_endpoint(serving.provider, os.environ)
-    if scoring.mode == "batch":
-        check_batches(serving_chain(scoring, context.settings.providers)[0].provider)
     load_prompt(context.root, scoring.prompt)
     node_charged(context.store, context.settings)
 

@@ -7,8 +7,9 @@ import pytest
 from calibtui.core.errors import SettingsError
 from calibtui.core.money import Price
 from calibtui.gateway.batch.anthropic import AnthropicBatches
-from calibtui.gateway.batch.apis import batch_key, batch_price, check_batches
+from calibtui.gateway.batch.apis import batch_key, batch_price
 from calibtui.gateway.batch.contract import BatchFile, BatchLimits, FileShape
+from calibtui.gateway.batch.gemini import GeminiBatches
 from calibtui.gateway.batch.openai import OpenAiBatches
 from calibtui.gateway.endpoint import resolve_endpoint
 from calibtui.workspace.settings import KeySettings, PriceSettings, ProviderSettings
@@ -48,13 +49,10 @@ def test_a_file_can_be_sent_again_from_its_beginning_and_leaves_no_trace(tmp_pat
 
 def test_the_limits_are_the_documented_ones(speaking):
     openai, anthropic = speaking("http://h/v1", "openai"), speaking("http://h/v1", "anthropic")
+    gemini = speaking("http://h/v1beta", "gemini")
     assert isinstance(openai, OpenAiBatches) and openai.limits == BatchLimits(50_000, 200_000_000)
     assert isinstance(anthropic, AnthropicBatches) and anthropic.limits == BatchLimits(100_000, 256_000_000)
-
-
-def test_gemini_is_refused_by_name():
-    with pytest.raises(SettingsError, match="gemini"):
-        check_batches(ProviderSettings("google", "http://h/v1beta", "gemini"))
+    assert isinstance(gemini, GeminiBatches) and gemini.limits.size_bytes <= 2_000_000_000
 
 
 @pytest.mark.parametrize(("share", "expected"), [(0.5, Price(2, 4)), (1.0, Price(3, 7)), (0.0, Price(0, 0))])

@@ -71,6 +71,13 @@ async def test_every_documented_status_is_known(provider, speaking, status, stat
     assert (told.done, told.total) == ((0, 0) if status == "failed" else (5, 9))
 
 
+async def test_a_batch_that_failed_for_the_tokens_that_wait_already_is_no_refusal(provider, speaking):
+    errors = {"object": "list", "data": [{"code": "token_limit_exceeded", "message": "Enqueued token limit reached"}]}
+    provider.answers["GET /v1/batches/b"] = {**BATCH, "status": "failed", "errors": errors}
+    told = await speaking(provider.url, "openai").poll("b")
+    assert told.state is BatchState.FULL and "Enqueued" in told.message
+
+
 async def test_a_batch_that_is_not_there_any_more_is_gone(provider, speaking):
     assert (await speaking(provider.url, "openai").poll("b")).state is BatchState.GONE
 
@@ -146,6 +153,7 @@ async def test_one_that_is_nowhere_is_certain_not_to_be_there_and_older_pages_ar
         ({"POST /v1/files": {"id": "f"}, "POST /v1/batches": "break off"}, True),
         ({"POST /v1/files": {"id": "f"}, "POST /v1/batches": (502, {})}, True),
         ({"POST /v1/files": {"id": "f"}, "POST /v1/batches": (429, {})}, False),
+        ({"POST /v1/files": (429, {})}, False),
         ({"POST /v1/files": {"id": "f"}, "POST /v1/batches": b"<html>"}, True),
     ],
 )

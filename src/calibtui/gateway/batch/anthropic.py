@@ -58,7 +58,7 @@ class AnthropicBatches:
         after: dict[str, str] = {}
         certain = True
         for _ in range(_MOST_PAGES):
-            page = decoded(_PAGE_DECODER, await self._http.get(_BATCHES, limit=str(_PAGE), **after))
+            page = decoded(_PAGE_DECODER, await self._http.get(_BATCHES, {"limit": str(_PAGE), **after}))
             for batch in page.data:
                 if _seconds(batch.created_at) < since - _CLOCK_S:
                     return Found(None, certain)
@@ -86,7 +86,7 @@ class AnthropicBatches:
 
     async def results(self, remote_id: str) -> AsyncGenerator[BatchAnswer, None]:
         # Built from the id and not taken from results_url: the key goes to no address that a reply names.
-        async for line in self._http.lines(f"{_BATCHES}/{segment(remote_id)}/results"):
+        async for line in self._http.lines(f"{self._http.endpoint.url}{_BATCHES}/{segment(remote_id)}/results"):
             try:
                 result = _LINE_DECODER.decode(line)
             except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):

@@ -9,27 +9,19 @@ from calibtui.core.errors import SettingsError
 from calibtui.core.money import Price
 from calibtui.gateway.batch.anthropic import AnthropicBatches
 from calibtui.gateway.batch.contract import BatchApi
+from calibtui.gateway.batch.gemini import GeminiBatches
 from calibtui.gateway.batch.http import BatchHttp
 from calibtui.gateway.batch.openai import OpenAiBatches
 from calibtui.gateway.dialects.apis import DIALECTS
 from calibtui.gateway.dialects.dialect import ChatRequest, Dialect
 from calibtui.gateway.endpoint import Endpoint, Key
-from calibtui.workspace.settings import PriceSettings, ProviderSettings
+from calibtui.workspace.settings import PriceSettings
 
 _APIS: Mapping[str, Callable[[BatchHttp, Dialect], BatchApi]] = {
     "openai": OpenAiBatches,
     "anthropic": AnthropicBatches,
+    "gemini": GeminiBatches,
 }
-
-
-def check_batches(provider: ProviderSettings) -> None:
-    """Raises SettingsError for a provider whose batches are not spoken."""
-    if provider.api not in _APIS:
-        raise SettingsError(
-            f'[scoring] mode = "batch" needs a batch API, and none is spoken for api = "{provider.api}" '
-            f"of [providers.{provider.name}].",
-            f'Set mode = "live", or a provider whose api is one of: {", ".join(sorted(_APIS))}.',
-        )
 
 
 def batch_key(endpoint: Endpoint, source: str | None = None) -> Key | None:

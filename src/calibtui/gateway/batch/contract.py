@@ -38,22 +38,14 @@ class FileShape:
 
 class BatchState(StrEnum):
     """working: ask again · ended: results can be fetched · refused: taken by the provider, then turned down as a whole,
-    nothing charged · gone: the provider knows it no more, so nobody knows what it cost."""
+    nothing charged · full: the same, because more waits there already than may · gone: the provider knows it no more,
+    so nobody knows what it cost."""
 
     WORKING = "working"
     ENDED = "ended"
     REFUSED = "refused"
+    FULL = "full"
     GONE = "gone"
-
-
-@dataclass(frozen=True, slots=True)
-class BatchStatus:
-    """`done` of `total` requests, 0 where not told; `message`: the provider's own words on a refusal."""
-
-    state: BatchState
-    done: int = 0
-    total: int = 0
-    message: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +57,21 @@ class BatchFailure:
     message: str
     charged: bool = False
     trouble: Trouble | None = None
+
+
+UNANSWERED = BatchFailure("unreadable", "the results have no line for this request", charged=True)
+
+
+@dataclass(frozen=True, slots=True)
+class BatchStatus:
+    """`done` of `total` requests, 0 where not told; `message`: the provider's own words on a refusal;
+    `unanswered`: what a request is that an ended batch has no answer to."""
+
+    state: BatchState
+    done: int = 0
+    total: int = 0
+    message: str = ""
+    unanswered: BatchFailure = UNANSWERED
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,11 +100,18 @@ class BatchUnavailableError(CalibtuiError):
         self.maybe_taken = maybe_taken
 
 
+class QueueFullError(BatchUnavailableError):
+    """More waits at the provider, or is asked of it in a minute, than may: nothing of what was sent has arrived."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, maybe_taken=False)
+
+
 class BatchApi(Protocol):
     """The batch API of one model's provider, through one key. `dialect`: how requests are worded, and replies read.
 
-    Every method raises JudgeFailedError or BudgetExhaustedError for an answer that the next try would get as well, and
-    BatchUnavailableError for any other trouble.
+    Every method raises JudgeFailedError or BudgetExhaustedError for an answer that the next try would get as well,
+    QueueFullError where less, or later, would do, and BatchUnavailableError for any other trouble.
     """
 
     limits: BatchLimits
@@ -139,6 +153,11 @@ class BatchFile:
         self._ended = False
         self.requests = 0
         self._size = self._file.write(shape.head)
+
+    @property
+    def size(self) -> int:
+        """In bytes, once it is whole."""
+        return self._size + len(self._shape.tail)
 
     def takes(self, line: bytes) -> bool:
         """Whether the line still fits. A lone one always does: it is the provider's to refuse."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
+from types import MappingProxyType
 from typing import TypeVar
 from urllib.parse import quote
 
@@ -11,7 +12,7 @@ import aiohttp
 import msgspec
 
 from calibtui.core.errors import BudgetExhaustedError, CalibtuiError, JudgeFailedError
-from calibtui.gateway.batch.contract import BatchUnavailableError
+from calibtui.gateway.batch.contract import BatchUnavailableError, QueueFullError
 from calibtui.gateway.dialects.dialect import Dialect
 from calibtui.gateway.endpoint import Endpoint, Key
 from calibtui.gateway.errors import ErrorClass, beginning, classify
@@ -24,7 +25,7 @@ ANSWER_S = 60.0
 TRANSFER_S = 1800.0
 """For a file of some hundred megabytes either way."""
 _CHUNK = 1 << 18
-_PATIENCE = frozenset({ErrorClass.RATE_LIMIT, ErrorClass.UPSTREAM, ErrorClass.UNREADABLE})
+_PATIENCE = frozenset({ErrorClass.UPSTREAM, ErrorClass.UNREADABLE})
 T = TypeVar("T")
 Body = bytes | Callable[[], aiohttp.FormData | object]
 
@@ -51,27 +52,30 @@ class BatchHttp:
             await self._session.close()
             self._session = None
 
-    async def get(self, path: str, **query: str) -> bytes:
-        """The body of a 200."""
-        return await self._whole("GET", path, None, {}, query, ANSWER_S)
+    async def get(
+        self, path: str, query: Mapping[str, str] = MappingProxyType({}), most: int = MAX_JSON_BYTES
+    ) -> bytes:
+        """The body of a 200, of at most `most` bytes."""
+        return (await self.request("GET", self.endpoint.url + path, query=query, most=most))[1]
 
     async def post(self, path: str, body: Body, *, json: bool = True) -> bytes:
         """`body`: bytes, or what makes a form or an open file. The body of a 2xx."""
         headers = {"Content-Type": "application/json"} if json else {}
-        return await self._whole("POST", path, body, headers, {}, ANSWER_S if isinstance(body, bytes) else TRANSFER_S)
+        return (await self.request("POST", self.endpoint.url + path, body, headers))[1]
 
-    async def lines(self, path: str) -> AsyncIterator[bytes]:
-        """The lines of a file, however large it is; one of more than MAX_LINE_BYTES raises. A file that was deleted,
+    async def lines(self, url: str, **query: str) -> AsyncIterator[bytes]:
+        """The lines of the file at `url`, an address under the endpoint's own, however large it is; one of more than
+        MAX_LINE_BYTES raises. A file that was deleted,
         or kept no longer, has none: what was in it counts as unanswered."""
         rest = b""
         try:
             async with self._open().get(
-                self.endpoint.url + path, headers=self._headers, allow_redirects=False, timeout=_timeout(TRANSFER_S)
+                url, params=query, headers=self._headers, allow_redirects=False, timeout=_timeout(TRANSFER_S)
             ) as reply:
                 if reply.status in (404, 410):
                     return
                 if reply.status != 200:
-                    raise self._error(reply.status, reply.headers, await _bounded(reply), path)
+                    raise self._error(reply.status, reply.headers, await _bounded(reply, MAX_JSON_BYTES), url)
                 async for chunk in reply.content.iter_chunked(_CHUNK):
                     *whole, rest = (rest + chunk).split(b"\n")
                     for line in filter(bytes.strip, whole):
@@ -87,24 +91,33 @@ class BatchHttp:
     def _what(self) -> str:
         return f"the batch API of {self.endpoint.provider}"
 
-    async def _whole(
-        self, method: str, path: str, body: Body | None, headers: Mapping[str, str], query: Mapping[str, str], s: float
-    ) -> bytes:
+    async def request(
+        self,
+        method: str,
+        url: str,
+        body: Body | None = None,
+        headers: Mapping[str, str] = MappingProxyType({}),
+        *,
+        query: Mapping[str, str] = MappingProxyType({}),
+        most: int = MAX_JSON_BYTES,
+    ) -> tuple[Mapping[str, str], bytes]:
+        """Headers and body of a 2xx. The key goes along, so `url` is never one that a reply names."""
         data = body() if callable(body) else body
+        seconds = TRANSFER_S if callable(body) else ANSWER_S
         try:
             async with self._open().request(
                 method,
-                self.endpoint.url + path,
+                url,
                 data=data,
                 params=query,
                 headers={**self._headers, **headers},
                 allow_redirects=False,
-                timeout=_timeout(s),
+                timeout=_timeout(seconds),
             ) as reply:
-                content = await _bounded(reply)
+                content = await _bounded(reply, most)
                 if 200 <= reply.status < 300:
-                    return content
-                raise self._error(reply.status, reply.headers, content, path)
+                    return reply.headers, content
+                raise self._error(reply.status, reply.headers, content, url)
         except aiohttp.ClientConnectorError as error:
             raise self._broken(error, sent=False) from error
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
@@ -119,12 +132,14 @@ class BatchHttp:
         """The exception's own text may quote headers, so only its name is told."""
         return BatchUnavailableError(f"No answer from {self._what}: {type(error).__name__}.", maybe_taken=sent)
 
-    def _error(self, status: int, headers: Mapping[str, str], body: bytes, path: str) -> CalibtuiError:
+    def _error(self, status: int, headers: Mapping[str, str], body: bytes, url: str) -> CalibtuiError:
         trouble = classify(status, {name.lower(): value for name, value in headers.items()}, body, now=time.time())
         said = beginning(self.redact(trouble.message).encode()) or trouble.kind.value
         if status in (404, 405):
             hint = 'Set mode = "live" in [scoring], or a base_url that has a batch API.'
-            return NotThereError(f"{self.endpoint.provider} has nothing at {self.endpoint.url}{path}: {said}", hint)
+            return NotThereError(f"{self.endpoint.provider} has nothing at {url}: {said}", hint)
+        if trouble.kind is ErrorClass.RATE_LIMIT:
+            return QueueFullError(f"{self._what[0].upper()}{self._what[1:]} takes no more for now: {said}")
         if trouble.kind in _PATIENCE:
             # A gateway that gave up waiting may have passed the request on.
             return BatchUnavailableError(f"Trouble with {self._what}: {said}", maybe_taken=status >= 500)
@@ -155,10 +170,10 @@ def _timeout(seconds: float) -> aiohttp.ClientTimeout:
     return aiohttp.ClientTimeout(total=seconds, sock_connect=CONNECT_S)
 
 
-async def _bounded(reply: aiohttp.ClientResponse) -> bytes:
+async def _bounded(reply: aiohttp.ClientResponse, most: int) -> bytes:
     content = b""
     async for chunk in reply.content.iter_chunked(_CHUNK):
         content += chunk
-        if len(content) > MAX_JSON_BYTES:
-            raise BatchUnavailableError(f"A reply of more than {MAX_JSON_BYTES:,} bytes.", maybe_taken=True)
+        if len(content) > most:
+            raise BatchUnavailableError(f"A reply of more than {most:,} bytes.", maybe_taken=True)
     return content

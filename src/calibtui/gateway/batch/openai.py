@@ -35,6 +35,8 @@ _PAGE = 100
 _MOST_PAGES = 50
 _CLOCK_S = 3600.0
 """Their clock and ours may differ; a batch older than ours by more than this is not ours."""
+_FULL = "token_limit_exceeded"
+"""More tokens wait in an organisation's batches of a model than may: seen only when a batch is validated."""
 _ENDED = frozenset({"completed", "expired", "cancelled"})
 _UNDONE = {"batch_expired": "expired", "batch_cancelled": "cancelled"}
 
@@ -67,7 +69,7 @@ class OpenAiBatches:
     async def find(self, batch_id: str, *, requests: int, since: float) -> Found:
         after: dict[str, str] = {}
         for _ in range(_MOST_PAGES):
-            page = decoded(_PAGE_DECODER, await self._http.get("/batches", limit=str(_PAGE), **after))
+            page = decoded(_PAGE_DECODER, await self._http.get("/batches", {"limit": str(_PAGE), **after}))
             for batch in page.data:
                 if (batch.metadata or {}).get(MARK) == batch_id:
                     return Found(batch.id)
@@ -84,8 +86,10 @@ class OpenAiBatches:
             return BatchStatus(BatchState.GONE, message=error.message)
         counts = batch.request_counts or _Counts()
         if batch.status == "failed":
-            said = "; ".join(error.message or "" for error in (batch.errors or _Errors()).data[:3])
-            return BatchStatus(BatchState.REFUSED, message=self._said(said))
+            errors = (batch.errors or _Errors()).data
+            said = self._said("; ".join(error.message or "" for error in errors[:3]))
+            full = any(error.code == _FULL for error in errors)
+            return BatchStatus(BatchState.FULL if full else BatchState.REFUSED, message=said)
         state = BatchState.ENDED if batch.status in _ENDED else BatchState.WORKING
         return BatchStatus(state, counts.completed + counts.failed, counts.total)
 
@@ -93,7 +97,7 @@ class OpenAiBatches:
         batch = await self._read(remote_id)
         for name in (batch.output_file_id, batch.error_file_id):
             if name:
-                async for line in self._http.lines(f"/files/{segment(name)}/content"):
+                async for line in self._http.lines(f"{self._http.endpoint.url}/files/{segment(name)}/content"):
                     answer = self._answer(line)
                     if answer is not None:
                         yield answer

@@ -30,7 +30,8 @@ Commit = Callable[[list[Record]], None]
 
 @dataclass(slots=True)
 class OpenBatch:
-    """A batch that may be at the provider. `dialect`: how its requests were worded."""
+    """A batch that may be at the provider. `dialect`: how its requests were worded; `left_by`: a moment (monotonic, s)
+    at which everything that was sent of it had left."""
 
     row: BatchRow
     requests: Sequence[BatchRequestRow]
@@ -38,6 +39,7 @@ class OpenBatch:
     dialect: Dialect
     remote_id: str | None
     answered: int = 0
+    left_by: float = field(default_factory=time.monotonic)
 
     @property
     def price(self) -> Price:

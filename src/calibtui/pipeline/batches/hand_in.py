@@ -14,9 +14,10 @@ from dataclasses import dataclass
 
 from calibtui.core.errors import BudgetExhaustedError, CalibtuiError, JudgeFailedError
 from calibtui.core.scores import FailedScore
-from calibtui.gateway.batch.contract import BatchApi, BatchFile, BatchUnavailableError
+from calibtui.gateway.batch.contract import BatchApi, BatchFile, BatchUnavailableError, QueueFullError
 from calibtui.gateway.money.ledger import Hold
 from calibtui.pipeline.batches.desk import Desk, OpenBatch
+from calibtui.pipeline.batches.waiting import rest, while_paused
 from calibtui.pipeline.context import workers
 from calibtui.scoring.judge import FrameToScore
 from calibtui.store.batches import BatchRequestRow, BatchRow
@@ -29,16 +30,19 @@ TRIES = 3
 @dataclass(slots=True)
 class HandedIn:
     """`batch` None where nothing could be: no frame was left, no money, or the run was told to stop. `refused`: why a
-    frame had to stay behind. `failed`: frames that can't be read."""
+    frame had to stay behind. `failed`: frames that can't be read. `full`: why the provider let none of the `tried`
+    requests wait."""
 
     batch: OpenBatch | None = None
     refused: BudgetExhaustedError | None = None
     failed: int = 0
+    full: str | None = None
+    tried: int = 0
 
 
-async def hand_in(desk: Desk, queue: deque[FrameToScore]) -> HandedIn:
-    """One batch of the frames at the head of `queue`, as large as the provider, the budget and the queue allow; frames
-    that it has no room for stay in the queue.
+async def hand_in(desk: Desk, queue: deque[FrameToScore], most: int | None = None) -> HandedIn:
+    """One batch of the frames at the head of `queue`, as large as the provider, the budget and the queue allow, and of
+    at most `most` requests; frames that it has no room for stay in the queue. Waits while the run is paused.
 
     Raises what the provider's refusal means; the money is given back then, and the frames are in the queue again.
     """
@@ -50,7 +54,8 @@ async def hand_in(desk: Desk, queue: deque[FrameToScore]) -> HandedIn:
     file = BatchFile(api.shape, api.limits, desk.context.state)
     frames: dict[str, FrameToScore] = {}
     try:
-        done = await _fill(desk, batch, file, queue, frames)
+        done = await _fill(desk, batch, file, queue, frames, most)
+        await while_paused(desk.context.stop)
         if not frames or desk.context.stop:
             await _take_back(desk, batch, queue, frames)
             return done
@@ -58,9 +63,14 @@ async def hand_in(desk: Desk, queue: deque[FrameToScore]) -> HandedIn:
         batch.requests = await asyncio.to_thread(store.requests, row.id)
         try:
             batch.remote_id = await _submitted(desk, api, row.id, file)
+        except QueueFullError as error:
+            done.full, done.tried = error.message, len(frames)
+            await _take_back(desk, batch, queue, frames)
+            return done
         except CalibtuiError:
             await _take_back(desk, batch, queue, frames)
             raise
+        batch.left_by = time.monotonic()
         if batch.remote_id is not None:
             await asyncio.to_thread(store.submitted, row.id, batch.remote_id)
         done.batch = batch
@@ -91,13 +101,22 @@ def _row(desk: Desk) -> BatchRow:
 
 
 async def _fill(
-    desk: Desk, batch: OpenBatch, file: BatchFile, queue: deque[FrameToScore], frames: dict[str, FrameToScore]
+    desk: Desk,
+    batch: OpenBatch,
+    file: BatchFile,
+    queue: deque[FrameToScore],
+    frames: dict[str, FrameToScore],
+    most: int | None,
 ) -> HandedIn:
     """Moves frames from the queue into the file, and names them in `frames` by their custom ids."""
     done = HandedIn()
     number = 0
     while queue and done.refused is None and not desk.context.stop:
-        chunk = [queue.popleft() for _ in range(min(CHUNK, len(queue)))]
+        await while_paused(desk.context.stop)
+        size = min(CHUNK, len(queue), CHUNK if most is None else most - len(frames))
+        if size <= 0:
+            return done
+        chunk = [queue.popleft() for _ in range(size)]
         lines = await _lines(desk, batch, chunk, number)
         number += len(chunk)
         unreadable = [line for line in lines.values() if isinstance(line, FailedScore)]
@@ -187,15 +206,18 @@ async def _take_back(desk: Desk, batch: OpenBatch, queue: deque[FrameToScore], f
 
 
 async def _submitted(desk: Desk, api: BatchApi, batch_id: str, file: BatchFile) -> str | None:
-    """The provider's id; None where it may have arrived all the same, which a look at its list will tell."""
+    """Sends it, again where it provably never left. The provider's id; None where it may have arrived all the same,
+    which a look at its list will tell."""
     wait = desk.judge.scoring.batch_poll_s
     for attempt in range(1, TRIES + 1):
         try:
             return await api.submit(batch_id, file)
+        except QueueFullError:
+            raise
         except BatchUnavailableError as error:
             if error.maybe_taken:
                 return None
             if attempt == TRIES or desk.context.stop:
                 raise JudgeFailedError(error.message, error.hint) from error
-        await asyncio.sleep(min(wait * attempt, 30.0))
+        await rest(desk.context.stop, min(wait * attempt, 30.0))
     return None

@@ -20,13 +20,13 @@ from calibtui.scoring.judge import FrameToScore, Record
 from calibtui.store.batches import BatchRequestRow
 
 CHUNK = 256
-UNANSWERED = BatchFailure("unreadable", "the results have no line for this request", charged=True)
 WHY = "the results of its batch"
 
 
 @dataclass(slots=True)
 class Taken:
-    """`calls` of this run; `again`: frames to be asked once more, since only the wording of the request was refused."""
+    """`calls` of this run; `again`: frames to be asked once more, since only the wording of the request was refused, or
+    their batch as a whole because of what else waits there."""
 
     scored: int = 0
     failed: int = 0
@@ -41,9 +41,11 @@ async def take_results(desk: Desk, batch: OpenBatch, status: BatchStatus, taken:
     BatchUnavailableError where the results can't be fetched now.
     """
     left = {request.custom_id: request for request in batch.requests}
-    if status.state is BatchState.REFUSED:
-        await _settled(desk, dict.fromkeys(left, 0), measured=set(left))
-        await asyncio.to_thread(desk.context.store.batches.ended, batch.row.id, time.time())
+    if status.state in (BatchState.REFUSED, BatchState.FULL):
+        await _given_back(desk, batch)
+        if status.state is BatchState.FULL:
+            taken.again += [desk.frame(request) for request in left.values() if desk.is_asked(request)]
+            return
         message = f"{desk.provider} refused a batch of {len(left):,} requests: {status.message or 'without a reason'}."
         raise JudgeFailedError(
             message, "Nothing was charged. See the provider's limits on batches, or set mode = live."
@@ -58,9 +60,17 @@ async def take_results(desk: Desk, batch: OpenBatch, status: BatchStatus, taken:
                 await _enter(desk, batch, chunk, taken)
                 chunk = []
         await _enter(desk, batch, chunk, taken)
-    unanswered = iter([(request, BatchAnswer(request.custom_id, UNANSWERED)) for request in left.values()])
+    unanswered = iter([(request, BatchAnswer(request.custom_id, status.unanswered)) for request in left.values()])
     while rest := list(islice(unanswered, CHUNK)):
         await _enter(desk, batch, rest, taken)
+    await asyncio.to_thread(desk.context.store.batches.ended, batch.row.id, time.time())
+
+
+async def _given_back(desk: Desk, batch: OpenBatch) -> None:
+    """The money of every request, of a batch that was turned down as a whole."""
+    calls = [request.custom_id for request in batch.requests]
+    await _settled(desk, dict.fromkeys(calls, 0), measured=set(calls))
+    await asyncio.to_thread(desk.context.store.batches.remove, calls)
     await asyncio.to_thread(desk.context.store.batches.ended, batch.row.id, time.time())
 
 

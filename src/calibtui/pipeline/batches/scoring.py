@@ -16,18 +16,19 @@ from calibtui.gateway.money.forecast import Spent
 from calibtui.gateway.money.ledger import Ledger
 from calibtui.pipeline.batches.desk import Commit, Desk, OpenBatch
 from calibtui.pipeline.batches.hand_in import hand_in
+from calibtui.pipeline.batches.pace import Pace
 from calibtui.pipeline.batches.results import Taken, take_results
+from calibtui.pipeline.batches.waiting import rest, while_paused
 from calibtui.pipeline.context import Context
 from calibtui.pipeline.judges import ConfiguredJudge
 from calibtui.scoring.judge import FrameToScore
 from calibtui.scoring.run import HANDFUL, ScoringOutcome, StoppedBy
 
 ARRIVES_WITHIN_S = 60.0
-"""A batch that was sent and is not in the provider's list after this never arrived."""
+"""A batch that is not in the provider's list so long after the last of it can have left never arrived."""
 LONGEST_WAIT = 30
 """Times the first wait between two looks."""
 MOST_SILENT = 10
-WATCH_S = 0.1
 
 TooDear = Callable[[Ledger, str | None, Sequence[Spent], int], CalibtuiError | None]
 """(ledger, node charged, what each question has cost, questions left) -> why to ask no more."""
@@ -77,6 +78,7 @@ class _Run:
     failed: int = 0
     calls: dict[str, list[CallRecord]] = field(default_factory=lambda: defaultdict(list))
     silent: int = 0
+    pace: Pace = field(default_factory=Pace)
 
     async def go(self) -> ScoringOutcome:
         started = time.monotonic()
@@ -122,7 +124,7 @@ class _Run:
                 raise refused
             self._told()
             if not await self._look():
-                await self._sleep(wait)
+                await rest(self.desk.context.stop, wait)
                 wait = min(wait * 2, first * LONGEST_WAIT)
                 continue
             wait = first
@@ -135,9 +137,15 @@ class _Run:
 
     async def _hand_in(self) -> BudgetExhaustedError | None:
         while self.queue:
-            self._raise_if_stopped()
-            done = await hand_in(self.desk, self.queue)
+            await self._go_on()
+            room = self.pace.room(self._requests_out())
+            if room == 0:
+                return None
+            done = await hand_in(self.desk, self.queue, room)
             self.failed += done.failed
+            if done.full is not None:
+                self._turned_down(done.tried, done.full)
+                return None
             if done.batch is not None:
                 self.out.append(done.batch)
                 self._told()
@@ -145,11 +153,26 @@ class _Run:
                 return done.refused
         return None
 
+    def _turned_down(self, requests: int, said: str) -> bool:
+        """More waits at the provider than may. Whether fewer requests can be tried at once. Raises
+        JudgeFailedError where it has let nothing in for longer than anything waits there."""
+        fewer = self.pace.refused(requests, self._requests_out())
+        if self.pace.hopeless:
+            raise JudgeFailedError(
+                f"{self.desk.provider} has let no request wait for more than a day: {said}",
+                "See its limits on batches, or set mode = live.",
+            )
+        self.desk.context.note(
+            f"{self.desk.provider} turned batches down because more waits there than may; what they asked was handed "
+            "in again in smaller ones."
+        )
+        return fewer
+
     async def _look(self) -> bool:
         """Whether any batch came to its end."""
         ended = False
         for batch in list(self.out):
-            self._raise_if_stopped()
+            await self._go_on()
             try:
                 ended |= await self._look_at(batch)
                 self.silent = 0
@@ -179,6 +202,9 @@ class _Run:
         finally:
             self._enter(taken)
         self.out.remove(batch)
+        if status.state is BatchState.FULL:
+            return self._turned_down(len(batch.requests), status.message)
+        self.pace.taken()
         return True
 
     async def _found(self, batch: OpenBatch) -> bool:
@@ -189,7 +215,7 @@ class _Run:
             batch.remote_id = found.remote_id
             await asyncio.to_thread(self.desk.context.store.batches.submitted, row.id, found.remote_id)
             return True
-        if found.certain and time.time() > row.written_at + ARRIVES_WITHIN_S:
+        if found.certain and time.monotonic() > batch.left_by + ARRIVES_WITHIN_S:
             asked = {(frame.digest, frame.pass_number) for frame in self.missing}
             again = [r for r in batch.requests if (r.digest, r.pass_number) in asked]
             await self._undo(batch)
@@ -208,15 +234,18 @@ class _Run:
     def _enter(self, taken: Taken) -> None:
         self.scored += taken.scored
         self.failed += taken.failed
-        self.queue.extend(taken.again)
+        asked = {(frame.digest, frame.pass_number) for frame in self.missing} if taken.again else set()
+        self.queue.extend(frame for frame in taken.again if (frame.digest, frame.pass_number) in asked)
         for call in taken.calls:
             self.calls[call.digest].append(call)
 
-    async def _sleep(self, seconds: float) -> None:
-        until = time.monotonic() + seconds
-        while (left := until - time.monotonic()) > 0:
-            self._raise_if_stopped()
-            await asyncio.sleep(min(left, WATCH_S))
+    async def _go_on(self) -> None:
+        """Waits while the run is paused: nothing is handed in then, and nothing fetched."""
+        await while_paused(self.desk.context.stop)
+        self._raise_if_stopped()
+
+    def _requests_out(self) -> int:
+        return sum(len(batch.requests) for batch in self.out)
 
     def _raise_if_stopped(self) -> None:
         if self.desk.context.stop:
