@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import signal
@@ -15,7 +16,7 @@ from tests.engines import becomes_true, connected, first, following, serving
 from calibtui.core.errors import EngineRefusedError
 from calibtui.engine.jobs.order_of_jobs import startable
 from calibtui.engine.wire.money import SetCap
-from calibtui.engine.wire.runs import Cancel, JobOutcome, Pause, Rerun, Resume, Start, Stop
+from calibtui.engine.wire.runs import Cancel, JobOutcome, Pause, Rerun, Resume, Start, Stop, Task
 from calibtui.engine.wire.sets import Lock
 from calibtui.practice.options import PracticeOptions
 from calibtui.practice.process import practice_server, read_books
@@ -30,6 +31,19 @@ def job(name, *stages, priority=0, at=0.0, state="queued"):
 
 def all_ended(snapshot):
     return snapshot.jobs and all(each.ended_at is not None for each in snapshot.jobs)
+
+
+def assert_text_stays(seen):
+    """What came of a stage is told while those after it go on, and never taken back."""
+    said = {}
+    for snapshot in (each for each in seen if each.jobs and each.jobs[0].ended_at is None):
+        running = {stage.name for stage in snapshot.stages if stage.state == "running"}
+        for stage in snapshot.stages:
+            assert "frames/s" not in stage.said or stage.name in running, stage
+            if stage.state == "done":
+                assert not said.get(stage.name) or stage.said == said[stage.name], stage
+                said[stage.name] = stage.said or said.get(stage.name, "")
+    assert said["pool"] and said["score"] and said["select"], said
 
 
 def states(snapshot):
@@ -73,6 +87,26 @@ async def test_scoring_is_agreed_to_first_with_what_it_may_cost_and_costs_nothin
     assert (last.scoring.exact_hits, last.scoring.calls) == (24, 0)
 
 
+@contextlib.asynccontextmanager
+async def connected_for_a_while(root):
+    engine = connected(root)
+    try:
+        yield engine
+    finally:
+        await engine.close()
+
+
+async def test_who_would_be_refused_is_not_asked_for_money_first(make_workspace, runtime_directory):
+    root = make_workspace(document=BUDGETS % "somebody-else")
+    with serving(root):
+        async with connected_for_a_while(root) as engine:
+            for command in (Start(stages=("score",)), Task(kind="stability")):
+                with pytest.raises(EngineRefusedError, match="nothing to charge") as refused:
+                    await engine.do(command)
+                assert refused.value.kind != "confirmation"
+                assert "user = " in refused.value.hint
+
+
 async def test_free_work_needs_no_agreement(engine):
     assert (await engine.do(Start(stages=("pool",)))).job
     free = ('providers.practice.models."practice-vlm-1".eur_per_million_input=0', "selection.size=4")
@@ -89,6 +123,7 @@ async def test_the_whole_pipeline_is_told_as_it_goes_and_what_came_of_it(engine)
     assert set(states(last).values()) == {"done"}
     assert all(stage.said for stage in last.stages)
     assert last.next_step == ""
+    assert_text_stays(seen)
     scoring = [each.scoring for each in seen if each.scoring is not None]
     assert [each.done for each in scoring] == sorted(each.done for each in scoring)
     assert (scoring[-1].done, scoring[-1].total, scoring[-1].calls) == (24, 24, 24)

@@ -115,7 +115,7 @@ def _run_stage(context: Context, runner: StageRunner, stage: str, on_stage: OnSt
         stage_ended(context, stage, _state(error), time.monotonic() - started, error)
         on_stage(stage, _state(error))
         raise
-    runs.end_stage(context.run, stage, "done", time.time(), None)
+    runs.end_stage(context.run, stage, "done", time.time(), runner.summary.as_json())
     stage_ended(context, stage, "done", time.monotonic() - started, None)
     on_stage(stage, "done")
 

@@ -39,13 +39,15 @@ class JobRow:
 
 @dataclass(frozen=True, slots=True)
 class StageRow:
-    """A stage's newest run, as `RunTable` wrote it. `state`: running, done, failed, interrupted or killed."""
+    """A stage's newest run, as `RunTable` wrote it. `state`: running, done, failed, interrupted or killed. `summary`:
+    what the run had done when the stage ended, or the stage's "error"; None while it goes on."""
 
     stage: str
     run: str
     state: str
     started_at: float
     ended_at: float | None
+    summary: dict[str, Any] | None = None
 
 
 _COLUMNS = tuple(column.name for column in fields(JobRow))
@@ -81,10 +83,10 @@ class JobTable(Table):
     def newest_stages(self) -> list[StageRow]:
         """The newest run of every stage that ever ran."""
         sql = (
-            "SELECT stage, run, state, started_at, ended_at FROM jobs "
+            "SELECT stage, run, state, started_at, ended_at, summary FROM jobs "
             "QUALIFY row_number() OVER (PARTITION BY stage ORDER BY started_at DESC) = 1"
         )
-        return [StageRow(*row) for row in self._rows(sql)]
+        return [StageRow(*row, json.loads(summary) if summary else None) for *row, summary in self._rows(sql)]
 
     def stage_ends(self, stage: str) -> dict[str, float]:
         """When the stage ended, UTC seconds, by run; without runs in which it didn't."""

@@ -13,7 +13,7 @@ from calibtui.gateway.endpoint import serving_chain
 from calibtui.gateway.money.prices import price_of, worst_case
 from calibtui.pipeline.cascade import scoring_stages
 from calibtui.pipeline.context import Context
-from calibtui.pipeline.judges import configured_judge
+from calibtui.pipeline.judges import check_judge, configured_judge
 from calibtui.pipeline.stability import again_asked
 from calibtui.pool.sources import find_candidates
 from calibtui.scoring.prompts import load_prompt
@@ -25,7 +25,7 @@ PROMPT_OVERHEAD_TOKENS = 256
 
 def confirmation(settings: Settings, store: Store, stages: Sequence[str]) -> str:
     """The sentence to agree to, "" for a job that costs nothing: no scoring, a judge on this machine, a price of 0,
-    nothing left to ask. Raises what is wrong with the judge's settings."""
+    nothing left to ask. Raises what is wrong with the judge's settings: who would be refused is not asked for money."""
     if "score" not in stages:
         return ""
     context = Context(settings, store, "", silent, StopFlag())
@@ -36,6 +36,7 @@ def confirmation(settings: Settings, store: Store, stages: Sequence[str]) -> str
 def _of(context: Context, scoring: ScoringSettings, number: int) -> str:
     if scoring.judge != "vlm":
         return ""
+    check_judge(context, scoring)
     if _dearest(context.settings, scoring) == Price(0, 0):
         return ""
     questions, beforehand = _questions(context, scoring, number)
@@ -47,6 +48,7 @@ def question_cost(settings: Settings, store: Store, other: str | None, questions
     what is wrong with the judge's settings."""
     context = Context(settings, store, "", silent, StopFlag())
     scoring = again_asked(context, other)
+    check_judge(context, scoring)
     return "" if _dearest(settings, scoring) == Price(0, 0) else _sentence(context, scoring, questions, "up to ")
 
 

@@ -130,7 +130,8 @@ class LiveRun:
         total = max(self._report.total, done) if name == "score" else progress.total
         rate = self._rate(name)
         left = _seconds(max(0, total - done), rate) if total else None
-        said = one_line(progress.note)
+        # The note says what is being done; what came of it is the store's to say.
+        said = "" if state == "done" else one_line(progress.note)
         return Stage(name=name, state=state, done=done, total=total, rate=rate, seconds_left=left, said=said)
 
     def _rate(self, name: str) -> float:

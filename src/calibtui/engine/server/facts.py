@@ -8,7 +8,7 @@ from pathlib import Path
 from calibtui.core.errors import CalibtuiError
 from calibtui.engine.queries.known_sets import set_of_model
 from calibtui.engine.queries.registry import TOTALS, QueryContext
-from calibtui.engine.server.stages import STAGE_NAMES, Made, NewestSet, chosen_at, made_by, outdated_stages
+from calibtui.engine.server.stages import STAGE_NAMES, Made, NewestSet, chosen_at, made_by, outdated_stages, stage_said
 from calibtui.engine.wire.snapshot import Budget, Outcome, Stage, Totals
 from calibtui.pipeline.money import balances
 from calibtui.store.jobs import StageRow
@@ -79,7 +79,7 @@ def _stage(name: str, row: StageRow | None, runs: list[Made], *, outdated: bool,
     if row is None:
         return Stage(name=name, state="done" if indexed else "never", said=_newest_said(runs, name))
     state = _STATES.get(row.state, row.state)
-    said = _newest_said([made for made in runs if made.run == row.run], name)
+    said = stage_said(row) or _newest_said([made for made in runs if made.run == row.run], name)
     state = "outdated" if state == "done" and outdated else state
     return Stage(name=name, state=state, said=said, ended_at=row.ended_at)
 

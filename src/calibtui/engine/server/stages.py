@@ -49,6 +49,16 @@ def made_by(row: RunRow) -> Made | None:
         return None
 
 
+def stage_said(row: StageRow) -> str:
+    """What came of a stage, or why it failed, as it was told when it ended: its run may go on for long after it."""
+    if row.summary is None:
+        return ""
+    try:
+        return one_line(str(row.summary.get("error", ""))) or _said(row.summary).get(row.stage, "")
+    except (KeyError, TypeError, ValueError, AttributeError):
+        return ""
+
+
 def chosen_at(newest: NewestSet | None, stage: StageRow | None) -> float | None:
     """When the set was chosen last, None where none ever was. `stage`: the newest run's selecting, which also ends
     where it chooses a set that was there already."""
