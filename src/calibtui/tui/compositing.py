@@ -49,7 +49,8 @@ class FrugalCompositor(Compositor):
             top, bottom = max(first, shown.y), min(last + 1, shown.bottom)
             lines = Region(shown.x - region.x, top - region.y, shown.width, bottom - top)
             for y, strip in enumerate(widget.render_lines(lines), top):
-                self._take(chops[y], missing[y], strip, shown, self.cuts[y])
+                if missing[y]:
+                    self._take(chops[y], missing[y], strip, shown, self.cuts[y])
             if not any(missing.values()):
                 return
 
@@ -58,12 +59,16 @@ class FrugalCompositor(Compositor):
         line: dict[int, Strip | None], missing: set[int], strip: Strip, shown: Region, cuts: Sequence[int]
     ) -> None:
         """Puts the parts of a widget's line where nothing is in front of them."""
-        if missing:
-            inside = [cut for cut in cuts if shown.x <= cut <= shown.right]
-            for cut, part in zip(inside, strip.divide([cut - shown.x for cut in inside[1:]]), strict=False):
-                if cut in missing:
-                    line[cut] = part
-                    missing.discard(cut)
+        inside = [cut for cut in cuts if shown.x <= cut <= shown.right]
+        if strip.cell_length == inside[1] - shown.x:
+            # Divided, it would be kept as a part of itself: garbage that takes a collection.
+            parts: Sequence[Strip] = (strip,)
+        else:
+            parts = strip.divide([cut - shown.x for cut in inside[1:]])
+        for cut, part in zip(inside, parts, strict=False):
+            if cut in missing:
+                line[cut] = part
+                missing.discard(cut)
 
 
 def blocks(spans: Iterable[Span]) -> Iterator[list[Span]]:
