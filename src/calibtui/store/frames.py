@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+import duckdb
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
 from calibtui.core.frames import IndexedFrame
-from calibtui.store.table import Table, bulk
+from calibtui.store.table import Connection, Table, bulk
 
 Role = Literal["pool", "evaluation"]
 
@@ -39,7 +42,21 @@ class PoolCounts:
 
 
 class FrameTable(Table):
-    """Rows by (role, uri)."""
+    """Rows by (role, uri). `version` is another after every change."""
+
+    def __init__(self, connection: Connection) -> None:
+        super().__init__(connection)
+        self.version = 0
+        self._versions = itertools.count(1)
+
+    @contextlib.contextmanager
+    def _change(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """A transaction. Who sees the version that it makes finds what it wrote."""
+        try:
+            with self._transaction() as cursor:
+                yield cursor
+        finally:
+            self.version = next(self._versions)
 
     def known(self, role: Role, descriptor_version: int) -> dict[str, tuple[int, int]]:
         """uri → (size_bytes, mtime_ns) of every file that need not be opened again while these two stay: unusable
@@ -62,7 +79,7 @@ class FrameTable(Table):
         if not columns:
             return
         rows = pa.table({"uri": list(columns), "columns": [_columns_text(values) for values in columns.values()]})
-        with self._transaction() as cursor:
+        with self._change() as cursor:
             sql = (
                 "UPDATE frames SET columns = incoming.columns FROM incoming "
                 f"WHERE role = '{role}' AND frames.uri = incoming.uri AND frames.columns <> incoming.columns"
@@ -71,7 +88,7 @@ class FrameTable(Table):
 
     def write(self, role: Role, frames: Sequence[IndexedFrame], descriptor_version: int) -> None:
         """One transaction: rows replaced by uri, descriptors kept by digest."""
-        with self._transaction() as cursor:
+        with self._change() as cursor:
             bulk(cursor, "INSERT OR REPLACE INTO frames BY NAME SELECT * FROM incoming", _frame_rows(role, frames))
             described = {frame.digest: frame.descriptor for frame in frames if frame.descriptor is not None}
             if described:
@@ -88,7 +105,7 @@ class FrameTable(Table):
         """Marks uris that no source names any more, and those that are named again."""
         for uris, present in ((list(gone), "FALSE"), (list(back), "TRUE")):
             if uris:
-                with self._transaction() as cursor:
+                with self._change() as cursor:
                     which = f"role = '{role}' AND uri IN (SELECT uri FROM incoming)"
                     sql = f"UPDATE frames SET present = {present} WHERE {which}"
                     bulk(cursor, sql, pa.table({"uri": uris}))

@@ -65,11 +65,12 @@ def newest_draft(context: QueryContext, view: PoolView) -> Draft | None:
 
 def draft_members(context: QueryContext, view: PoolView) -> NDArray[np.bool_]:
     """(N,) by place."""
-    members = view.marked(PICKED, PINNED)
+    members = np.zeros(len(view.rows), bool)
+    members[view.places_marked(PICKED, PINNED)] = True
     newest = newest_draft(context, view)
     if newest is not None:
         members[newest.places] = True
-    members[view.marked(DROPPED, EXCLUDED)] = False
+    members[view.places_marked(DROPPED, EXCLUDED)] = False
     return members
 
 

@@ -93,15 +93,18 @@ def _chosen(context: QueryContext, view: PoolView, settings: SelectionSettings, 
         )
     if settings.strategy in NEEDS_SCORES and not view.judged.scored.any():
         raise ConfigurationError("No frame is scored yet, and this strategy needs scores.", "Score the pool first.")
-    free = ~view.marked(DROPPED, EXCLUDED)[: view.rows.usable]
+    free = np.ones(view.rows.usable, bool)
+    free[view.places_marked(DROPPED, EXCLUDED)] = False
     reach = _reach(context, view, settings, free)
     wanted = reach(FEWEST_APART)
     while True:
         among = np.union1d(wanted, held[held < view.rows.usable])
         found = _select(context, view, settings, among, held)
-        larger = reach(4 * len(wanted))
+        if settings.strategy != "hardest-nms" or not _ran_out(found, settings):
+            return found
         # What was passed over for want of frames further down must be asked of all.
-        if settings.strategy != "hardest-nms" or len(larger) == len(wanted) or not _ran_out(found, settings):
+        larger = reach(4 * len(wanted))
+        if len(larger) == len(wanted):
             return found
         wanted = larger
 
@@ -112,7 +115,7 @@ def _ran_out(found: Draft, settings: SelectionSettings) -> bool:
 
 def _select(context: QueryContext, view: PoolView, settings: SelectionSettings, among: Places, held: Places) -> Draft:
     rows = view.rows
-    picked = frozenset(rows.digests_of(np.flatnonzero(view.marks == PICKED)))
+    picked = frozenset(rows.digests_of(view.places_marked(PICKED)))
     uris = rows.uris_of(among)
     data = SelectionInput(
         uris=uris,

@@ -92,21 +92,27 @@ class PoolRows:
 
 
 class _Probe:
-    """The pool's extent, looked up again when rows changed, and no more often than can be afforded."""
+    """The pool's extent, looked up again when frames changed, and no more often than can be afforded."""
 
     def __init__(self) -> None:
-        self._newest: tuple[int, Extent] | None = None
+        self._newest: tuple[int, int, Extent] | None = None
         self._not_before = 0.0
 
     def read(self, context: QueryContext) -> tuple[int, Extent]:
         """With the `data` of the snapshot that it is of."""
-        newest = self._newest
-        if newest is not None and (newest[0] >= context.data or time.monotonic() < self._not_before):
-            return newest
+        now = context.store.frames.version
+        if self._newest is not None:
+            version, data, extent = self._newest
+            if version == now and data < context.data:
+                self._newest = now, context.data, extent
+                return context.data, extent
+            if data >= context.data or time.monotonic() < self._not_before:
+                return data, extent
         started = time.monotonic()
-        self._newest = newest = (context.data, context.store.browsing.frames_extent())
+        extent = context.store.browsing.frames_extent()
+        self._newest = now, context.data, extent
         self._not_before = time.monotonic() + SHARE * max(0.0, time.monotonic() - started - FREE_S)
-        return newest
+        return context.data, extent
 
 
 def pool_rows(context: QueryContext) -> tuple[PoolRows, int]:

@@ -24,28 +24,24 @@ PICKED, DROPPED, PINNED, EXCLUDED = (CODES[mark] for mark in ("picked", "dropped
 
 @dataclass(frozen=True)
 class PoolView:
-    """By place: `marks` (N,) int8, a place of MARKS. `version` is another whenever anything of it is; `scores`,
-    `hand` and `annotations` whenever the scores, the marks and the annotations are. `data`: of the snapshot that the
-    scores are of."""
+    """By place: `marks` (N,) int8, a place of MARKS; `having` by such a place: the places that have that mark, in
+    ascending order, "" excepted. `version` is another whenever anything of it is; `scores`, `hand` and `annotations`
+    whenever the scores, the marks and the annotations are. `data`: of the snapshot that the scores are of."""
 
     rows: PoolRows
     judged: Judged
     truth: Truth | None
     marks: NDArray[np.int8]
+    having: tuple[NDArray[np.int64], ...]
     version: Hashable
     scores: Hashable
     hand: Hashable
     annotations: Hashable
     data: int
 
-    def marked(self, *codes: int) -> NDArray[np.bool_]:
-        """(N,) whether the mark is one of these."""
-        is_one = np.zeros(len(MARKS), bool)
-        is_one[list(codes)] = True
-        return is_one[self.marks]
-
     def places_marked(self, *codes: int) -> NDArray[np.int64]:
-        return np.flatnonzero(self.marked(*codes))
+        """In ascending order."""
+        return np.sort(np.concatenate([self.having[code] for code in codes]))
 
 
 def pool_view(context: QueryContext, *, whole_truth: bool = False, worth_s: float = FREE_S) -> PoolView:
@@ -56,7 +52,7 @@ def pool_view(context: QueryContext, *, whole_truth: bool = False, worth_s: floa
     truth = pool_truth(context, rows, wait=whole_truth)
     selection = context.settings.selection
     hand = (rows.extent, context.store.marks.version, selection.pin, selection.exclude)
-    marks = remembered(context, "marks by place", hand, lambda: _marks(context, rows))
+    marks, having = remembered(context, "marks by place", hand, lambda: _marks(context, rows))
     scores = (rows.extent, reading.number)
     annotations = (rows.extent, truth.number if truth is not None else 0)
     return PoolView(
@@ -64,6 +60,7 @@ def pool_view(context: QueryContext, *, whole_truth: bool = False, worth_s: floa
         judged=reading.judged,
         truth=truth,
         marks=marks,
+        having=having,
         version=(scores, hand, annotations),
         scores=scores,
         hand=hand,
@@ -72,8 +69,8 @@ def pool_view(context: QueryContext, *, whole_truth: bool = False, worth_s: floa
     )
 
 
-def _marks(context: QueryContext, rows: PoolRows) -> NDArray[np.int8]:
-    """What people marked by hand, over what calibtui.toml pins and excludes."""
+def _marks(context: QueryContext, rows: PoolRows) -> tuple[NDArray[np.int8], tuple[NDArray[np.int64], ...]]:
+    """What people marked by hand, over what calibtui.toml pins and excludes: by place, and the places by mark."""
     marks = np.zeros(len(rows), np.int8)
     selection = context.settings.selection
     for names, code in ((selection.exclude, EXCLUDED), (selection.pin, PINNED)):
@@ -84,7 +81,9 @@ def _marks(context: QueryContext, rows: PoolRows) -> NDArray[np.int8]:
     codes = np.array([CODES.get(mark, 0) for mark in table["mark"].to_pylist()], np.int8)
     there = places >= 0
     marks[places[there]] = codes[there]
-    return marks
+    marked = np.flatnonzero(marks)
+    none = np.zeros(0, np.int64)
+    return marks, (none, *(marked[marks[marked] == code] for code in range(1, len(MARKS))))
 
 
 def _named(rows: PoolRows, names: tuple[str, ...]) -> list[int]:

@@ -15,6 +15,7 @@ from calibtui.engine.jobs.desk import JobDesk
 from calibtui.engine.jobs.relayed_metrics import RelayedMetrics
 from calibtui.engine.jobs.settings_now import SettingsNow
 from calibtui.engine.jobs.working import Working
+from calibtui.engine.queries.frame_order import prepare_orders
 from calibtui.engine.queries.registry import COMMANDS, QUERIES, QueryContext, load_all
 from calibtui.engine.server.board import BETWEEN_S, Board
 from calibtui.engine.server.commands import OWN, carry_out
@@ -78,7 +79,8 @@ class Service:
         self._warnings = network_warning(self.root)
         self.board = Board(await self._content())
         self.log.event("engine_started", workspace=str(self.root))
-        self._tasks = [asyncio.create_task(self._publishing()), asyncio.create_task(self._ending_when_idle())]
+        tasks = (self._publishing(), self._ending_when_idle(), self._preparing())
+        self._tasks = [asyncio.create_task(task) for task in tasks]
         self.jobs.fill()
 
     async def ask(self, query: Query[Any], by: str = "") -> Any:
@@ -164,6 +166,11 @@ class Service:
 
     def _do(self, command: Command, by: str) -> Done:
         return COMMANDS[type(command)](self.context(by), command)
+
+    async def _preparing(self) -> None:
+        """Whoever sorts a large pool first finds its orders worked out."""
+        with contextlib.suppress(CalibtuiError):
+            await self.in_thread(lambda: prepare_orders(self.context()))
 
     async def _publishing(self) -> None:
         while True:
