@@ -13,6 +13,8 @@ class Files(Protocol):
     def read(self, place: int) -> bytes:
         """The file's bytes. Raises UnreadableImage."""
 
+    def __len__(self) -> int: ...
+
 
 @dataclass(frozen=True, slots=True)
 class FilesHere:
@@ -22,3 +24,6 @@ class FilesHere:
 
     def read(self, place: int) -> bytes:
         return read_bytes(self.paths[place])
+
+    def __len__(self) -> int:
+        return len(self.paths)
