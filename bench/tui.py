@@ -52,11 +52,12 @@ class Subject:
 
 
 @contextmanager
-def subject(what: str) -> Iterator[Subject]:
+def subject(*arguments: str) -> Iterator[Subject]:
+    """Python with `arguments`, in a terminal of its own."""
     pid, terminal = pty.fork()
     if pid == 0:
         os.environ |= {"TERM": "xterm-256color", "COLORTERM": "truecolor"}
-        os.execv(sys.executable, [sys.executable, "-m", "bench.tui_subject", what])
+        os.execv(sys.executable, [sys.executable, *arguments])
     fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", LINES, COLUMNS, 0, 0))
     try:
         yield Subject(pid, terminal)
@@ -69,7 +70,7 @@ def subject(what: str) -> Iterator[Subject]:
 def run(quick: bool = False) -> dict[str, Any]:
     """{"name", "rows": [{"what", "value", "unit", "ratio", "target", "ok"}]}."""
     turns, seconds = (3, 8.0) if quick else (7, 30.0)
-    turn = [(_first_paint("hello", b"Hello"), _first_paint("still", b"Overview"), _first_paint("still", b"of 80,000"))
+    turn = [(_shown("hello", b"Hello"), _shown("still", b"Overview"), _shown("still", b"of 80,000"))
             for _ in range(turns)]  # fmt: skip
     hello, ours, full = (
         tuple(statistics.median(paints[which][kind] for paints in turn) for kind in (0, 1)) for which in range(3)
@@ -105,18 +106,22 @@ def _figures(kind: str, seconds: float, hello: float) -> dict[str, Any]:
     return {"what": f"workbench, every figure, {kind}", "value": 1000 * seconds, "unit": "ms", "ratio": seconds / hello}
 
 
-def _first_paint(what: str, until: bytes) -> tuple[float, float]:
-    """(wall s, CPU s)."""
+def _shown(what: str, until: bytes) -> tuple[float, float]:
+    return first_paint("-m", "bench.tui_subject", what, until=until)
+
+
+def first_paint(*arguments: str, until: bytes) -> tuple[float, float]:
+    """Seconds from the start of Python with `arguments` until its terminal shows `until`: (wall, CPU)."""
     started = time.monotonic()
-    with subject(what) as process:
+    with subject(*arguments) as process:
         if until not in process.read(60.0, until):
-            raise RuntimeError(f"{what} never showed {until!r}")
+            raise RuntimeError(f"{' '.join(arguments)} never showed {until!r}")
         return time.monotonic() - started, process.cpu_s()
 
 
 def _steady(what: str, seconds: float) -> tuple[float, float]:
     """(bytes a second, % of a core) once it has settled."""
-    with subject(what) as process:
+    with subject("-m", "bench.tui_subject", what) as process:
         process.read(60.0, b"live")
         process.read(SETTLE_S)
         before = process.cpu_s()
