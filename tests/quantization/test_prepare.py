@@ -13,6 +13,7 @@ from onnx import TensorProto, helper
 from calibtui.core.errors import ModelError
 from calibtui.quantization.collector import Calibrator
 from calibtui.quantization.graph import graph_of
+from calibtui.quantization.multiply_adds import multiply_adds
 from calibtui.quantization.prepare import prepare_model
 
 from .conftest import NetworkBuilder, detector_network
@@ -124,6 +125,23 @@ def test_a_model_of_open_height_and_width_is_prepared(tmp_path, frame):
     calibrator = Calibrator(made, ["image", "output"])
     calibrator.observe("frame", frame(0))
     assert calibrator.statistics.histograms["output"].total == 16 * 32 * 32
+
+
+def test_open_sides_are_measured_on_the_input_that_is_fed_and_stay_open_in_the_file(tmp_path):
+    net = detector_network()
+    model = net.model(["output"], batch="N")
+    del model.graph.value_info[:]
+    for place, name in ((2, "height"), (3, "width")):
+        model.graph.input[0].type.tensor_type.shape.dim[place].dim_param = name
+    onnx.save(model, str(tmp_path / "open.onnx"))
+    image = np.random.default_rng(0).random((1, 3, 64, 96), np.float32)
+    made = prepare_model(tmp_path / "open.onnx", tmp_path / "prepared.onnx", {"image": image})
+    graph = graph_of(made.load())
+    assert graph.shapes["image"] == (1, 3, 64, 96)
+    assert all(graph.shapes.get(node.output[0]) for node in made.load().graph.node)
+    counted = multiply_adds(made.load())
+    assert counted and all(counted.values())
+    assert run(made.path, np.zeros((2, 3, 32, 32), np.float32)).shape[0] > 0
 
 
 @pytest.mark.shared

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from calibtui.core.digests import digest_of, file_digest
 from calibtui.core.errors import ConfigurationError
 from calibtui.core.summary import QuantizationSummary, SearchSummary, TrialLine
@@ -116,8 +118,11 @@ def int8_of(
 
 
 def prepared_model(context: Context, detector: Detector) -> PreparedModel:
-    """The float model made fit for quantization, kept in the state directory."""
-    return prepare_model(detector.path, context.state / "models" / f"{detector.path.stem}.prepared.onnx")
+    """The float model made fit for quantization, kept in the state directory; checked on a picture of noise."""
+    width, height = detector.input_size
+    noise = np.random.default_rng(0).integers(0, 256, (height, width, 3), np.uint8)
+    target = context.state / "models" / f"{detector.path.stem}.prepared.onnx"
+    return prepare_model(detector.path, target, detector.feed(detector.prepare(noise)[0]))
 
 
 def set_frames(context: Context, manifest: Mapping[str, Any]) -> list[CalibrationFrame]:

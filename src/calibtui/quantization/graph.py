@@ -12,10 +12,13 @@ import onnx
 from numpy.typing import NDArray
 from onnx import numpy_helper
 
+from calibtui.quantization.measured_shapes import is_closed, measured_shapes
+
 
 @dataclass(frozen=True)
 class Graph:
-    """Look-ups over a model's top-level graph. `shapes`: None for a tensor with an unknown dimension."""
+    """Look-ups over a model's top-level graph. `shapes`: as the file says them, or as they were measured at the
+    detector's own input size; None for a tensor with an unknown dimension."""
 
     model: onnx.ModelProto
     producers: dict[str, onnx.NodeProto]
@@ -53,7 +56,7 @@ def graph_of(model: onnx.ModelProto) -> Graph:
         {name: node for node in model.graph.node for name in node.output},
         dict(consumers),
         {tensor.name: tensor for tensor in model.graph.initializer},
-        {info.name: static_shape(info) for info in known},
+        {**{info.name: static_shape(info) for info in known}, **measured_shapes(model)},
         frozenset(info.name for info in known if info.type.tensor_type.elem_type == onnx.TensorProto.FLOAT),
         frozenset(info.name for info in model.graph.output),
     )
@@ -72,10 +75,7 @@ def heads(graph: Graph, weighted: Collection[str]) -> frozenset[str]:
 
 def static_shape(info: onnx.ValueInfoProto) -> tuple[int, ...] | None:
     """The tensor's shape, None where a dimension is unknown or symbolic."""
-    if not info.type.tensor_type.HasField("shape"):
-        return None
-    dims = info.type.tensor_type.shape.dim
-    return tuple(d.dim_value for d in dims) if all(d.HasField("dim_value") for d in dims) else None
+    return tuple(side.dim_value for side in info.type.tensor_type.shape.dim) if is_closed(info) else None
 
 
 def attribute(node: onnx.NodeProto, name: str, default: Any = None) -> Any:

@@ -13,8 +13,8 @@ from calibtui.quantization.graph import Graph, attribute, graph_of
 def multiply_adds(model: onnx.ModelProto) -> dict[str, int]:
     """Multiply-adds of one frame by node name: of every Conv, ConvTranspose, Gemm and MatMul whose shapes are known.
 
-    `model` has its shapes inferred, as `prepare_model` leaves it. A batch of unknown size counts as one frame; a node
-    with another unknown dimension counts 0.
+    `model` has its shapes inferred or measured, as `prepare_model` leaves it. A batch of unknown size counts as one
+    frame; a node with another unknown dimension counts 0.
     """
     graph = graph_of(model)
     counters = {"Conv": _conv, "ConvTranspose": _conv_transpose, "Gemm": _product, "MatMul": _product}

@@ -19,6 +19,7 @@ from calibtui.core.errors import ModelError
 from calibtui.core.files import written_whole
 from calibtui.quantization.check import Feeds, compare, random_feeds, run_once
 from calibtui.quantization.graph import graph_of
+from calibtui.quantization.measured_shapes import measure_shapes
 
 # Per-channel DequantizeLinear exists from 13 on; 17 is what onnxruntime's optimizer and the other targets handle best.
 OPSET = 17
@@ -44,16 +45,16 @@ class PreparedModel:
         return onnx.load(str(self.path))
 
 
-def prepare_model(source: Path, target: Path) -> PreparedModel:
-    """Writes `source` to `target` with weights as constants, opset ≥ 17, fused and optimized, every shape inferred,
-    every node named. Each way is checked on one random input; where the outputs differ, a less invasive way is taken
-    and said.
+def prepare_model(source: Path, target: Path, feeds: Feeds | None = None) -> PreparedModel:
+    """Writes `source` to `target` with weights as constants, opset ≥ 17, fused and optimized, every shape inferred or
+    measured, every node named. Each way is checked on `feeds`, what the model is fed for one frame, else on one random
+    input; where the outputs differ, a less invasive way is taken and said.
 
     Raises ModelError for a file that isn't ONNX, has nothing to quantize, can't be run, or can't be brought to opset
     13.
     """
     model = _read(source)
-    feeds = random_feeds(source)
+    feeds = random_feeds(source) if feeds is None else feeds
     expected = run_once(source, feeds)
     notes: list[str] = []
     for said, way in _ways():
@@ -141,12 +142,16 @@ def _write_checked(
     """Writes `ready`; returns what is wrong with it, None where it computes what the source does."""
     _name_nodes(ready)
     _keep_metadata(ready, model)
+    try:
+        measure_shapes(ready, feeds)
+    except Exception as error:  # an invalid graph is one more reason to take the next way
+        return _first_line(error)
     with written_whole(target) as part:
         onnx.save(ready, str(part))
     try:
         onnx.checker.check_model(str(target))
         return compare(expected, run_once(target, feeds))
-    except Exception as error:  # an invalid graph is one more reason to take the next way
+    except Exception as error:  # as above
         return _first_line(error)
 
 
