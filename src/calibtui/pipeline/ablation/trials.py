@@ -67,8 +67,10 @@ class Trials:
     ) -> Iterator[tuple[Trial, DetectionPass]]:
         """Those trials in their order, side by side as far as there are workers."""
         prepared = prepared_model(self.context, self.detector)
-        with self._scratch() as scratch, self._crew(prepared, scratch) as crew:
+        with contextlib.ExitStack() as until_tried:
+            scratch = until_tried.enter_context(self._scratch())
             statistics = self._statistics(prepared, sets, missing, scratch)
+            crew = until_tried.enter_context(self._crew(prepared, scratch))
             together = min(TOGETHER, math.ceil(len(missing) / crew.size))
             parts = [missing[place : place + together] for place in range(0, len(missing), together)]
             jobs = (tuple(self._plan(statistics, sets, trial) for trial in part) for part in parts)
