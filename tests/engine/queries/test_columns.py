@@ -8,9 +8,9 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from calibtui.engine.queries.frame_order import ranking
 from calibtui.engine.queries.packed_digests import joined, packed_digests
 from calibtui.engine.queries.pool_rows import rows_of
+from calibtui.engine.queries.ranking import FEW, ranking, ranking_after
 from calibtui.engine.queries.reasons import LARGEST, Reasons
 from calibtui.store.browsing import Extent
 
@@ -81,7 +81,30 @@ def test_both_directions_keep_equal_ones_by_uri_and_unknown_ones_last(seed):
     known, unknown = [p for p in places if column[p] == column[p]], [p for p in places if column[p] != column[p]]
     found = ranking(column)
     assert found.upward.tolist() == sorted(known, key=lambda place: (column[place], place)) + unknown
-    assert found.turned(column).tolist() == sorted(known, key=lambda place: (-column[place], place)) + unknown
+    assert found.turned().tolist() == sorted(known, key=lambda place: (-column[place], place)) + unknown
+
+
+@pytest.mark.parametrize("values", [3, 1000])
+@pytest.mark.parametrize("changes", [0, 1, 40, 300])
+def test_a_column_of_which_some_changes_is_ordered_as_if_it_were_new(values, changes):
+    draw = np.random.default_rng(values + changes)
+    column = draw.integers(0, values, 500).astype(np.float64)
+    column[draw.random(500) < 0.3] = np.nan
+    found = ranking(column)
+    for _ in range(5):
+        column = column.copy()
+        at = draw.choice(500, changes, replace=False)
+        column[at] = np.where(draw.random(changes) < 0.3, np.nan, draw.integers(0, values, changes))
+        found = ranking_after(found, column)
+        anew = ranking(column)
+        assert found.known == anew.known and found.upward.tolist() == anew.upward.tolist()
+        assert found.turned().tolist() == anew.turned().tolist() and found.upward.dtype == np.int32
+
+
+def test_another_column_is_sorted_whole():
+    long = np.arange(3.0 * FEW)
+    assert ranking_after(ranking(long), -long).upward.tolist() == ranking(-long).upward.tolist()
+    assert ranking_after(ranking(long), long[:5]).upward.tolist() == [0, 1, 2, 3, 4]
 
 
 def test_reasons_read_as_they_were_said_however_they_came():

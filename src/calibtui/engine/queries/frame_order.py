@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
-from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from calibtui.core.errors import ConfigurationError
 from calibtui.core.frame_filter import Flag, parse_filter
 from calibtui.engine.queries.frame_passing import Mask, counted, passing
 from calibtui.engine.queries.pool_view import DROPPED, EXCLUDED, PICKED, PINNED, PoolView, pool_view
+from calibtui.engine.queries.ranking import Column, Order, Ranker
 from calibtui.engine.queries.registry import QueryContext
-from calibtui.engine.queries.remembering import remembered
+from calibtui.engine.queries.remembering import place_for, remembered
 from calibtui.engine.wire.frames import SORTS
-
-Order = NDArray[np.int32]
-Column = NDArray[np.float64] | NDArray[np.int64]
 
 FILTERED_KEPT = 8
 _BY_MARK = (PINNED, PICKED, DROPPED, EXCLUDED)
@@ -52,36 +48,15 @@ def prepare_orders(context: QueryContext) -> None:
                 _whole_order(context, view, sort, descending)
 
 
-@dataclass(frozen=True)
-class Ranking:
-    """Equal ones by uri; those of which nothing is known last, in either direction: of `upward` (N,) the places behind
-    the first `known`."""
-
-    upward: Order
-    known: int
-
-    def turned(self, column: Column) -> Order:
-        """The other way round: the groups of equal values, each as it is, from the last to the first."""
-        count = self.known
-        if not count:
-            return self.upward
-        values = column[self.upward[:count]]
-        first = np.flatnonzero(np.concatenate([[True], values[1:] != values[:-1]]))
-        length = np.diff(first, append=count)
-        moved = np.repeat(count - length - 2 * first, length)
-        downward = self.upward.copy()
-        downward[np.arange(count) + moved] = self.upward[:count]
-        return downward
-
-
 def _whole_order(context: QueryContext, view: PoolView, sort: str, descending: bool) -> Order:
     if sort == "path":
         return view.rows.by_path[::-1] if descending else view.rows.by_path
     key = _version_of(view, sort)
-    found = remembered(context, f"frames by {sort}", key, lambda: ranking(_column(view, sort)))
+    keeper = place_for(context, f"ranker by {sort}", Ranker)
+    found = remembered(context, f"frames by {sort}", key, lambda: keeper.ranking(_column(view, sort)))
     if not descending:
         return found.upward
-    return remembered(context, f"frames by {sort}, turned", key, lambda: found.turned(_column(view, sort)))
+    return remembered(context, f"frames by {sort}, turned", key, found.turned)
 
 
 def _version_of(view: PoolView, sort: str) -> Hashable:
@@ -93,15 +68,6 @@ def _version_of(view: PoolView, sort: str) -> Hashable:
         "classes": view.annotations,
     }
     return of.get(sort, view.rows.extent)
-
-
-def ranking(column: Column) -> Ranking:
-    unknown = np.isnan(column) if column.dtype.kind == "f" else np.zeros(len(column), bool)
-    if not unknown.any():
-        return Ranking(np.argsort(column, kind="stable").astype(np.int32), len(column))
-    known = np.flatnonzero(~unknown)
-    upward = known[np.argsort(column[known], kind="stable")]
-    return Ranking(np.concatenate([upward, np.flatnonzero(unknown)]).astype(np.int32), len(known))
 
 
 def _column(view: PoolView, sort: str) -> Column:

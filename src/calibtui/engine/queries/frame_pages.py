@@ -11,9 +11,10 @@ from calibtui.core.frame_filter import Number, parse_filter
 from calibtui.core.frame_filter import Text as TextTest
 from calibtui.core.text import one_line
 from calibtui.engine.queries.draft_members import draft_members
-from calibtui.engine.queries.frame_order import Order, ordered
+from calibtui.engine.queries.frame_order import ordered
 from calibtui.engine.queries.judged import STORED, TAKEN_OVER
 from calibtui.engine.queries.pool_view import PoolView, pool_view
+from calibtui.engine.queries.ranking import Order
 from calibtui.engine.queries.registry import QueryContext, answers
 from calibtui.engine.wire.curation import MARKS
 from calibtui.engine.wire.frames import Find, FrameLine, FramePage, Frames, Place
