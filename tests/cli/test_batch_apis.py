@@ -5,12 +5,14 @@ What is promised of OpenAI's in test_batch_mode.py: half the price, nothing lost
 
 from __future__ import annotations
 
+import json
 import random
 import signal
 import time
+import urllib.request
 
 import pytest
-from tests.cli.test_batch_mode import FRAMES, capped, charged, handed_in_then, unsettled
+from tests.cli.test_batch_mode import FRAMES, capped, charged, handed_in, handed_in_then, unsettled
 
 from calibtui.gateway.batch.anthropic import AnthropicBatches
 from calibtui.gateway.batch.contract import BatchLimits
@@ -134,6 +136,28 @@ def test_a_batch_that_expired_as_a_whole_costs_nothing_and_is_asked_again_next_t
         assert read_books(url)["answered"] == 0 and unsettled(root) == 0
         with Store(root / ".calibtui") as store:
             assert store.scores._rows("SELECT DISTINCT error FROM failures") == [("expired",)]
+
+
+@pytest.mark.parametrize(
+    ("api", "path"),
+    [("anthropic", "/messages/batches/msgbatch_practice_1/cancel"), ("gemini", "/batches/practice1:cancel")],
+)
+def test_a_batch_that_somebody_cancels_costs_nothing_and_is_asked_again_next_time(
+    make_workspace, start, calibtui, api, path
+):
+    with practice_server(PracticeOptions(batch_delay_ms=60_000)) as url:
+        root = make_workspace(pool=6, document=speaking(api, url, more="max_failed = 1"))
+        process = start("score", "--json", root)
+        handed_in(process, url)
+        address = url.replace("/v1", "/v1beta") if api == "gemini" else url
+        urllib.request.urlopen(urllib.request.Request(address + path, b"{}"), timeout=10).close()
+        out, _ = process.communicate(timeout=60)
+        told = json.loads(out)["scoring"]
+        assert (told["failed"], told["spent_eur"], told["held_eur"]) == (6, 0, 0)
+        assert read_books(url)["answered"] == 0 and unsettled(root) == 0
+    with practice_server(PracticeOptions()) as url:
+        (root / "calibtui.toml").write_text(speaking(api, url).format(url=url))
+        assert calibtui("score", "--json", root).json["scoring"]["scored"] == 6
 
 
 @pytest.mark.parametrize("eur", [0.012])

@@ -82,10 +82,14 @@ def test_killed_while_it_waits_the_next_run_fetches_the_same_batch(make_workspac
         assert resumed["held_eur"] == 0 and unsettled(root) == 0
 
 
-def handed_in_then(process, url: str, number: int) -> tuple[str, str]:
+def handed_in(process, url: str) -> None:
     while read_books(url)["batches"] < 1:
         assert process.poll() is None, process.communicate()
         time.sleep(0.05)
+
+
+def handed_in_then(process, url: str, number: int) -> tuple[str, str]:
+    handed_in(process, url)
     process.send_signal(number)
     return process.communicate(timeout=60)
 

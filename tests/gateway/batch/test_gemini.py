@@ -178,7 +178,7 @@ async def test_a_batch_of_ours_is_found_by_its_name_on_any_page(provider, speaki
     ]
     api = speaking(provider.url, "gemini")
     assert await api.find("ours", requests=1, since=0.0) == Found("ours-there")
-    assert provider.asked[1] == "GET /v1/batches?pageSize=100&pageToken=more"
+    assert provider.asked[1] == "GET /v1/batches?pageSize=10&pageToken=more"
     assert await api.find("nowhere", requests=1, since=0.0) == Found(None)
 
 

@@ -38,8 +38,9 @@ INLINE_BYTES = 19_000_000
 _INLINE_FRAME = 64
 """Bytes that a request grows by at most when it goes inline."""
 _MAX_ANSWERS_BYTES = 64 << 20
-_PAGE = 100
-_MOST_PAGES = 50
+_PAGE = 10
+"""Batches that went inline are listed with all their answers."""
+_MOST_PAGES = 500
 _JSON = {"Content-Type": "application/json"}
 _VERSION = re.compile(r"v[0-9][0-9a-z]*")
 _KEY, _REQUEST = b'{"key": ', b', "request": '
