@@ -10,7 +10,7 @@ from calibtui.core.errors import EngineGoneError, EngineRefusedError
 from calibtui.engine.wire.curation import Changes, RecentChanges
 from calibtui.engine.wire.exchange import WIRE, Command, Done, Query
 from calibtui.engine.wire.money import Audit, Books, Money, Spend
-from calibtui.engine.wire.runs import Diff, Difference, Run, RunDetail, RunLine, RunLines, Runs
+from calibtui.engine.wire.runs import Diff, Difference, Log, LogLines, Run, RunDetail, RunLine, RunLines, Runs
 from calibtui.engine.wire.snapshot import Budget, Job, Scoring, Snapshot, Stage, Totals, Viewer
 
 AT = 1_795_350_000.0
@@ -70,6 +70,8 @@ RUNS = tuple(
     for i in range(40)
 )  # fmt: skip
 
+LOG = tuple(f"14:03:{number:02} score: {100 * number:,}/80,000" for number in range(60))
+
 
 class MemoryEngine:
     """`answers`: query type → what it is answered with, or a function of the query."""
@@ -82,6 +84,7 @@ class MemoryEngine:
         for each in snapshots or (snapshot(),):
             self._queue.put_nowait(each)
         self.answers: dict[type, Callable[[Any], Any]] = {
+            Log: lambda query: LogLines(lines=LOG[-query.limit :], next=0),
             RecentChanges: lambda query: Changes(changes=()),
             Money: lambda query: Books(
                 budgets=snapshot().budgets,

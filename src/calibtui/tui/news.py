@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from calibtui.engine.wire.snapshot import Job, Snapshot
+from calibtui.tui.remedies import remedy
 from calibtui.tui.states import sign
 
 Level = Literal["information", "warning", "error"]
@@ -44,7 +45,7 @@ def _told_by_its_job(text: str, jobs: Sequence[Job], states: Mapping[str, str]) 
 
 def _ended(job: Job) -> Item:
     level: Level = {"done": "information", "failed": "error"}.get(job.state, "warning")  # type: ignore[assignment]
-    return Item(f"{sign(job.state).text}: {job.title}{'. ' + job.error if job.error else ''}", job.hint, level)
+    return Item(f"{sign(job.state).text}: {job.title}{'. ' + job.error if job.error else ''}", remedy(job), level)
 
 
 def _level(level: str) -> Level:

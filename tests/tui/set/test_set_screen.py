@@ -12,14 +12,16 @@ from tests.tui.driving import Make, Pilots, pressed, until
 from tests.tui.driving import opened as on_screen
 from tests.tui.looks import assert_looks, text
 from tests.tui.model_answers import DRAFT, HOSTILE, SETS, ModelEngine, detail
+from textual.widget import Widget
 
 from calibtui.core.errors import EngineRefusedError
 from calibtui.engine.wire.curation import Mark, Undo
 from calibtui.engine.wire.frames import Frame
 from calibtui.engine.wire.sets import Draft, Export, Lock, LockedSet, SetLines, Sets, SetView, Turn
-from calibtui.tui.screens.export_set import ExportSetScreen
+from calibtui.pipeline.export import PARTS, parts
+from calibtui.tui.screens.export_set import CHOICES, ExportRows, ExportSetScreen
 from calibtui.tui.screens.set import SetScreen
-from calibtui.tui.widgets.knob_list import KnobList
+from calibtui.tui.widgets.knob_list import KnobList, KnobRows
 from calibtui.tui.widgets.set_frames import SetFrames
 
 
@@ -208,6 +210,23 @@ async def test_without_a_locked_set_the_choice_says_how_to_get_one(make_workbenc
         assert isinstance(pilot.app.screen, SetScreen)
 
 
+def test_whatever_the_command_can_export_can_be_chosen() -> None:
+    assert {name for name, _ in CHOICES} == set(PARTS)
+    assert ExportRows().chosen == set(parts("none"))
+
+
+async def test_all_that_can_be_exported_is_in_sight_in_a_small_terminal(make_workbench: Make) -> None:
+    async with opened(make_workbench, ModelEngine(), (80, 24)) as pilot:
+        await pressed(pilot, "E")
+        await until(pilot, lambda: "Export which set" in text(pilot.app))
+        await pressed(pilot, "enter")
+        await until(pilot, lambda: isinstance(pilot.app.screen, ExportSetScreen))
+        await pilot.pause(0.2)
+        shown = text(pilot.app)
+        assert all(f"] {name} " in shown for name in PARTS), shown
+        assert "enter writes" in shown
+
+
 async def test_e_exports_what_was_chosen_and_images_are_copied_or_linked_not_both(make_workbench: Make) -> None:
     engine = ModelEngine()
     async with opened(make_workbench, engine) as pilot:
@@ -215,7 +234,7 @@ async def test_e_exports_what_was_chosen_and_images_are_copied_or_linked_not_bot
         await until(pilot, lambda: "Export which set" in text(pilot.app))
         await pressed(pilot, "enter")
         await until(pilot, lambda: isinstance(pilot.app.screen, ExportSetScreen))
-        await pressed(pilot, "down", "space", "down", "space", "end", "space", "tab")
+        await pressed(pilot, "down", "space", "down", "space", "down", "space", "down", "space", "end", "space", "tab")
         await pressed(pilot, "ctrl+a", "ctrl+k", *"/tmp/out", "enter")
         await until(pilot, lambda: engine.done)
     assert engine.done == [Export(to="/tmp/out", what=("manifest", "links", "coco"), name=SETS[0].name)]
@@ -248,6 +267,20 @@ async def test_a_pinned_frame_is_unpinned_by_the_same_key(make_workbench: Make) 
         await until(pilot, lambda: engine.done)
     assert isinstance(engine.done[0], Mark)
     assert engine.done[0].mark == ""
+
+
+@pytest.mark.parametrize("focused", [SetFrames, KnobRows])
+async def test_every_key_of_the_screen_has_room_at_120_columns(make_workbench: Make, focused: type[Widget]) -> None:
+    async with opened(make_workbench, ModelEngine()) as pilot:
+        pilot.app.screen.query_one(focused).focus()
+        await pilot.pause()
+        shown = text(pilot.app).splitlines()[-1]
+        screen = pilot.app.screen
+        for active in screen.active_bindings.values():
+            if active.binding.show and active.enabled and active.node is screen:
+                key = pilot.app.get_key_display(active.binding)
+                assert f"{key} {active.binding.description.split()[0]}" in shown, shown
+        assert "R cover" in shown and "? help" in shown
 
 
 async def test_r_picks_the_frames_that_cover_missed_ranges(make_workbench: Make) -> None:

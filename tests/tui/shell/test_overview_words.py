@@ -5,10 +5,13 @@ from __future__ import annotations
 from msgspec.structs import replace
 from tests.tui.stand_in import snapshot
 
-from calibtui.engine.wire.snapshot import Job, Notice, Outcome, Snapshot
+from calibtui.engine.wire.snapshot import Job, Notice, Outcome, Snapshot, Stage
 from calibtui.tui.news import news
 from calibtui.tui.overview.people import jobs, outcome
+from calibtui.tui.overview.pipeline import pipeline
 from calibtui.tui.overview.scoring import scoring
+from calibtui.tui.pace import pace
+from calibtui.tui.remedies import remedy
 
 
 def _text(lines: object) -> str:
@@ -60,6 +63,41 @@ def test_frames_scored_by_an_earlier_engine_count_as_scored() -> None:
     assert now.totals.scored
     assert "Nothing has been scored yet" not in _text(scoring(now, 80))
     assert f"{now.totals.scored:,}" in _text(scoring(now, 80))
+
+
+def test_one_pace_is_told_while_the_pool_is_indexed() -> None:
+    """The note of the index pass tells its own, and the engine measures another."""
+    indexing = Stage(name="pool", state="running", done=256, total=600, rate=512.0, seconds_left=1, said="703 frames/s")
+    now = replace(snapshot(1), stages=(indexing,))
+    said = _text(pipeline(now, 160))
+    assert said.count("/s") == 1 and "703 frames/s" in said and "1 s left" in said
+    assert pace(indexing) == (["703 frames/s", "1 s left"], "")
+
+
+def test_what_is_counted_to_its_end_has_no_pace_any_more() -> None:
+    """The stage goes on with something that isn't counted."""
+    ending = Stage(name="quantize", state="running", done=64, total=64, rate=11.5, seconds_left=0, said="ranges")
+    said = _text(pipeline(replace(snapshot(1), stages=(ending,)), 160))
+    assert "left" not in said and "/s" not in said and "ranges" in said
+
+
+EXHAUSTED = "Raise it with `calibtui budget set team EUR`; everything so far is kept, and the same command resumes."
+
+
+def test_a_run_that_a_budget_stopped_names_the_keys_that_lift_its_cap() -> None:
+    before, job = _ended("failed", "The budget team is exhausted.", EXHAUSTED)
+    job = replace(job, exit_code=3)
+    now = replace(snapshot(2), jobs=(job,))
+    (item,) = news(before, now)
+    assert item.hint == "Lift its cap: 6, then e; everything so far is kept, and s on the Overview resumes."
+    said = _text(jobs(now, 200))
+    assert "6, then e" in said and "calibtui budget" not in said
+
+
+def test_the_keys_are_named_whatever_the_hint_of_an_exhausted_budget_says() -> None:
+    _, job = _ended("failed", "A gateway says that the budget is exhausted.", "Ask who pays.")
+    assert remedy(replace(job, exit_code=3)) == "Ask who pays. Lift its cap: 6, then e."
+    assert remedy(replace(job, exit_code=4)) == "Ask who pays."
 
 
 def test_no_pace_is_shown_of_a_run_that_has_ended() -> None:

@@ -8,6 +8,7 @@ from msgspec.structs import replace
 
 from calibtui.engine.wire.snapshot import Job, Snapshot
 from calibtui.tui.figures import clock, count, moment
+from calibtui.tui.remedies import remedy
 from calibtui.tui.states import sign
 from calibtui.tui.text import cut
 from calibtui.tui.widgets.lines import Line, Span
@@ -44,7 +45,7 @@ def jobs(snapshot: Snapshot, width: int) -> Sequence[Line]:
 def _failure(job: Job, width: int) -> Sequence[Line]:
     """The newest job in full where something is wrong with it: what, and what to do."""
     said: list[Line] = [[("  " + line, "bad")] for line in wrapped(job.error, max(10, width - 2))]
-    hint: list[Line] = [[("  " + line, "plain")] for line in wrapped(job.hint, max(10, width - 2)) if line]
+    hint: list[Line] = [[("  " + line, "plain")] for line in wrapped(remedy(job), max(10, width - 2)) if line]
     return [_job(replace(job, error=""), width), *said, *hint]
 
 

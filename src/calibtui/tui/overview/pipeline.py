@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from calibtui.engine.wire.snapshot import Snapshot, Stage
-from calibtui.tui.figures import bar, count, duration, percent
+from calibtui.tui.figures import bar, count, percent
+from calibtui.tui.pace import pace
 from calibtui.tui.states import sign
 from calibtui.tui.text import cut, padded
 from calibtui.tui.widgets.lines import Line, Span
@@ -33,10 +34,11 @@ def _progress(stage: Stage, width: int) -> list[Span]:
     filled, rest = bar(stage.done / stage.total, max(6, min(40, width - 38)))
     figures = f" {percent(stage.done, stage.total)}"
     detail = f"  {count(stage.done)} of {count(stage.total)}"
-    pace = f"  {stage.rate:.1f}/s  {duration(stage.seconds_left)} left" if stage.rate > 0 else ""
+    parts, said = pace(stage)
+    fast = "".join(f"  {part}" for part in parts)
     room = width - len(filled + rest + figures)
     spans: list[Span] = [(filled, "fill"), (rest, "fill"), (figures, "strong")]
-    if len(detail) + len(pace) <= room:
-        spans += [(detail, "plain"), (pace, "muted")]
-        return [*spans, (cut("  " + stage.said, room - len(detail + pace)), "muted")] if stage.said else spans
-    return [*spans, (pace if 0 < len(pace) <= room else cut(detail, room), "muted")]
+    if len(detail) + len(fast) <= room:
+        spans += [(detail, "plain"), (fast, "muted")]
+        return [*spans, (cut("  " + said, room - len(detail + fast)), "muted")] if said else spans
+    return [*spans, (fast if 0 < len(fast) <= room else cut(detail, room), "muted")]

@@ -18,10 +18,13 @@ from calibtui.tui.widgets.row_list import RowList
 
 CHOICES = (
     ("manifest", "the set as JSON: frames, digests, why each is in"),
+    ("model", "the INT8 model, and how it is deployed"),
+    ("report", "report.html: both models compared"),
     ("images", "its frames, copied"),
     ("links", "its frames, linked: they cost no space"),
     ("reader", "a calibration data reader for onnxruntime"),
     ("tensorrt-cache", "a calibration cache for TensorRT up to 10"),
+    ("openvino", "preprocessing and compile properties for OpenVINO"),
     ("coco", "a COCO json of its frames, with their annotations"),
 )
 
@@ -33,7 +36,7 @@ class ExportRows(RowList[tuple[str, str]]):
 
     def __init__(self) -> None:
         super().__init__(self._choice)
-        self.chosen = {"manifest"}
+        self.chosen = {"manifest", "model", "report"}
 
     def action_take_or_leave(self) -> None:
         """`images` and `links` are two ways to the same files: choosing one takes the other back."""
@@ -65,7 +68,7 @@ class ExportSetScreen(ModalScreen[Export | None]):
         border-left: outer $accent;
     }
     ExportSetScreen Static { height: auto; margin-bottom: 1; }
-    ExportSetScreen ExportRows { height: 6; margin-bottom: 1; }
+    ExportSetScreen ExportRows { height: auto; max-height: 9; margin-bottom: 1; }
     ExportSetScreen .hint { color: $muted; margin: 1 0 0 0; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Container, VerticalScroll
+from textual.containers import Container, Vertical, VerticalScroll
 from textual.widget import Widget
 
 from calibtui.engine.wire.snapshot import STAGES, Job, Snapshot
@@ -16,6 +17,8 @@ from calibtui.tui.overview.people import jobs, next_step, outcome, people, pool
 from calibtui.tui.overview.pipeline import pipeline
 from calibtui.tui.overview.scoring import scoring
 from calibtui.tui.screens.workbench_screen import WorkbenchScreen
+from calibtui.tui.throttle import Throttle
+from calibtui.tui.widgets.log_end import LogEnd
 from calibtui.tui.widgets.snapshot_view import Draw, SnapshotView
 
 STARTS: tuple[tuple[str, tuple[str, ...], str], ...] = (
@@ -26,6 +29,9 @@ STARTS: tuple[tuple[str, tuple[str, ...], str], ...] = (
     ("Evaluate", ("evaluate",), "the mAP of the INT8 model beside the float one"),
 )
 
+
+_LOG_S = 2.0
+"""The log is asked for so often at most."""
 
 PARTS: tuple[Draw, ...] = (pipeline, next_step, scoring, difficulty, money, outcome, jobs, pool, people)
 
@@ -52,6 +58,9 @@ class OverviewScreen(WorkbenchScreen):
     OverviewScreen.-narrow .pair { layout: vertical; }
     OverviewScreen.-narrow .pair > SnapshotView { margin: 0 0 1 0; }
     OverviewScreen.-tall Dashboard, OverviewScreen.-vast Dashboard { padding: 1 2; }
+    OverviewScreen LogEnd { display: none; padding: 0 2; }
+    OverviewScreen.-tall Dashboard { height: auto; max-height: 100%; padding: 1 2 0 2; }
+    OverviewScreen.-tall LogEnd { display: block; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("s", "start", "start", id="overview.start", tooltip="Starts one stage, or all that is left to do."),
@@ -64,9 +73,12 @@ class OverviewScreen(WorkbenchScreen):
     def __init__(self) -> None:
         super().__init__()
         self._views: list[SnapshotView] = []
+        self._log = Throttle(self, _LOG_S, self._load_log)
 
     def body(self) -> ComposeResult:
-        yield Dashboard()
+        with Vertical():
+            yield Dashboard()
+            yield LogEnd()
 
     def on_snapshot(self, snapshot: Snapshot) -> None:
         """The parts are made when there is something to show in them: the first paint doesn't wait for them."""
@@ -76,6 +88,22 @@ class OverviewScreen(WorkbenchScreen):
             self.query_one(Dashboard).mount_all(_arranged(views))
         for view in self._views:
             view.show(snapshot)
+        self._follow_log()
+
+    @on(LogEnd.Fitted)
+    def _follow_log(self) -> None:
+        if self.query_one(LogEnd).room and self.snapshot is not None and self.snapshot.jobs:
+            self._log.ask()
+
+    @work(group="overview-log", exclusive=True, exit_on_error=False)
+    async def _load_log(self) -> None:
+        """Where there is room below everything else, what the newest job says."""
+        from calibtui.engine.wire.runs import Log
+
+        end = self.query_one(LogEnd)
+        log = await self.ask(Log(limit=end.room)) if end.room and self.is_current else None
+        if log is not None:
+            end.say(log.lines)
 
     def copied(self) -> str:
         """The screen in words, for a message to a colleague."""

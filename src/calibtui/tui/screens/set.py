@@ -185,7 +185,7 @@ L locks: the manifest is written and the set never changes again. 4 goes on to q
 
         view = self.view
         if view is None or not view.size or self._opened:
-            self.workbench.tell("There is no draft to lock.", "Score the pool first: g on the Overview.", "warning")
+            self.workbench.tell("There is no draft to lock.", "Score the pool first: 1, then s.", "warning")
             return
         proposal = f"{view.strategy}-{view.size}-{time.strftime('%m%d-%H%M')}"
         hint = f"{view.size:,} frames, {view.strategy}, seed {view.seed}. A locked set never changes."

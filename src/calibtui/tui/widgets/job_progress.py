@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from calibtui.engine.wire.snapshot import Job, Outcome, Stage
-from calibtui.tui.figures import duration, moment
+from calibtui.tui.figures import moment
+from calibtui.tui.pace import pace
+from calibtui.tui.remedies import remedy
 from calibtui.tui.states import sign
 from calibtui.tui.text import cut, padded
 from calibtui.tui.widgets.bars import bar_spans
@@ -43,7 +45,7 @@ class JobProgress(LineView):
             lines += _stage_lines(stage, width)
         if self._job is not None and self._job.error:
             lines += [[(line, "bad")] for line in wrapped(self._job.error, width)]
-            lines += [[(line, "muted")] for line in wrapped(self._job.hint, width) if line]
+            lines += [[(line, "muted")] for line in wrapped(remedy(self._job), width) if line]
         if self._outcome is not None and (self._job is None or self._job.state == "done"):
             lines.append([("5 ", "key"), (cut(f"reads the comparison: {self._outcome.verdict}", width - 2), "strong")])
         return lines
@@ -68,10 +70,8 @@ def _stage_lines(stage: Stage, width: int) -> list[Line]:
 
 
 def _pace(stage: Stage) -> str:
-    parts = [f"{stage.done:,} of {stage.total:,}" if stage.total else f"{stage.done:,}" if stage.done else ""]
-    parts += [f"{stage.rate:.1f}/s"] if stage.rate > 0 else []
-    parts += [f"{duration(stage.seconds_left)} left"] if stage.seconds_left is not None else []
-    return " · ".join(filter(None, parts))
+    far = f"{stage.done:,} of {stage.total:,}" if stage.total else f"{stage.done:,}" if stage.done else ""
+    return " · ".join(filter(None, (far, *pace(stage)[0])))
 
 
 def _bar(stage: Stage, width: int) -> list[Line]:
@@ -82,4 +82,5 @@ def _bar(stage: Stage, width: int) -> list[Line]:
 
 
 def _said(stage: Stage, width: int) -> list[Line]:
-    return [[(" " * _NAMES + cut(stage.said, width - _NAMES), "muted")]] if stage.said else []
+    said = pace(stage)[1]
+    return [[(" " * _NAMES + cut(said, width - _NAMES), "muted")]] if said else []

@@ -26,6 +26,11 @@ class KeyLine(LineView):
 
     def lines(self, width: int) -> Sequence[Line]:
         first, last = self._hints()
+        if _all(first, last) > width:
+            first, last = self._hints(brief=True)
+        if _all(first, last) > width and last:
+            # Of the last, which opens everything there is, the key alone.
+            last[-1] = last[-1][:1]
         spans: list[Span] = []
         left = width - sum(_cells(hint) for hint in last)
         for hint in first:
@@ -37,7 +42,7 @@ class KeyLine(LineView):
             spans += hint
         return (spans,)
 
-    def _hints(self) -> tuple[list[list[Span]], list[list[Span]]]:
+    def _hints(self, brief: bool = False) -> tuple[list[list[Span]], list[list[Span]]]:
         """Those of this screen, and those that hold everywhere; of several keys for one thing the shortest."""
         chosen: dict[tuple[DOMNode, str], Binding] = {}
         for active in self.screen.active_bindings.values():
@@ -47,12 +52,18 @@ class KeyLine(LineView):
         here: list[list[Span]] = []
         everywhere: list[list[Span]] = []
         for (node, _), binding in chosen.items():
-            (everywhere if node is self.app else here).append(self._hint(binding))
+            (everywhere if node is self.app else here).append(self._hint(binding, brief))
         return here, everywhere
 
-    def _hint(self, binding: Binding) -> list[Span]:
+    def _hint(self, binding: Binding, brief: bool) -> list[Span]:
+        """`brief`: with the first word of what it does."""
         click = f"app.simulate_key('{binding.key}')"
-        return [(self.app.get_key_display(binding), "key", click), (f" {binding.description}  ", "muted", click)]
+        said = f"{binding.description.split()[0]} " if brief else f"{binding.description}  "
+        return [(self.app.get_key_display(binding), "key", click), (f" {said}", "muted", click)]
+
+
+def _all(first: Sequence[Sequence[Span]], last: Sequence[Sequence[Span]]) -> int:
+    return sum(_cells(hint) for hint in (*first, *last))
 
 
 def _cells(spans: Sequence[Span]) -> int:

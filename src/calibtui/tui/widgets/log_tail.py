@@ -17,7 +17,7 @@ class LogTail(RowList[str]):
 What the job says as it goes. After scrolling up, the end key follows it again."""
 
     def __init__(self, id: str | None = None) -> None:
-        super().__init__(_line, empty="The log stands here while a job runs.", id=id)
+        super().__init__(log_line, empty="The log stands here while a job runs.", id=id)
 
     def add(self, lines: Sequence[str]) -> None:
         """Adds lines at the end."""
@@ -34,7 +34,8 @@ What the job says as it goes. After scrolling up, the end key follows it again."
         self.show([])
 
 
-def _line(text: str, width: int) -> Line:
+def log_line(text: str, width: int) -> Line:
+    """A line of a log; what is wrong in it stands out."""
     lowered = text.lower()
     role = "bad" if "error" in lowered else "warn" if "warning" in lowered else "muted"
     return [(cut(text, width), role)]
