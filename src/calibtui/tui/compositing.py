@@ -23,7 +23,19 @@ class FrugalCompositor(Compositor):
     """The same cells as Textual's compositor, for less."""
 
     def render_partial_update(self) -> ChopsUpdate | None:
-        """The cells of all regions that were told to have changed; None where there are none."""
+        """The cells of all regions that were told to have changed; None where there are none.
+
+        It lives on inner parts of Textual, which doesn't promise to keep them: where they aren't as they are known
+        here, Textual does it in its own way.
+        """
+        told = set(self._dirty_regions)
+        try:
+            return self._changed()
+        except (AttributeError, LookupError, TypeError, ValueError):
+            self._dirty_regions.update(told)
+            return super().render_partial_update()
+
+    def _changed(self) -> ChopsUpdate | None:
         screen = self.size.region
         changed = [region.intersection(screen) for region in self._dirty_regions]
         self._dirty_regions.clear()

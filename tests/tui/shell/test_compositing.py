@@ -35,7 +35,7 @@ async def test_every_screen_is_repainted_as_textual_would(make_workbench: Make, 
         for _ in range(40):
             regions = _regions(random_)
             shown = []
-            for render in (compositor.render_partial_update, lambda: Compositor.render_partial_update(compositor)):
+            for render in (compositor._changed, lambda: Compositor.render_partial_update(compositor)):
                 compositor._dirty_regions = {region.intersection(compositor.size.region) for region in regions}
                 update = render()
                 assert update is not None
@@ -69,3 +69,18 @@ async def test_nothing_changed_paints_nothing(make_workbench: Make) -> None:
         compositor = pilot.app.screen._compositor
         compositor._dirty_regions = set()
         assert compositor.render_partial_update() is None
+
+
+async def test_where_textual_is_another_it_draws_in_its_own_way(
+    make_workbench: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with opened(make_workbench, MemoryEngine(), "overview", "", SIZE) as pilot:
+        compositor = pilot.app.screen._compositor
+        regions = {Region(0, 0, 120, 2)}
+        compositor._dirty_regions = set(regions)
+        expected = compositor.render_partial_update()
+        monkeypatch.setattr(FrugalCompositor, "_fill", lambda self: None)
+        compositor._dirty_regions = set(regions)
+        update = compositor.render_partial_update()
+        assert expected is not None and update is not None
+        assert TerseUpdate(update).render_segments(CONSOLE) == TerseUpdate(expected).render_segments(CONSOLE)
