@@ -154,8 +154,9 @@ class TestSsd:
         }
         assert_found(load(write_model(outputs)).detect(FRAME))
 
-    def test_tensorrt_style_counts_are_not_taken_for_labels(self, write_model, load):
-        boxes, labels, scores = labelled(0)
+    def test_tensorrt_style_counts_are_not_taken_for_labels_and_mean_a_letterboxed_yolo(self, write_model, load):
+        _, labels, scores = labelled(0)
+        boxes = np.array([placed(box) for box, *_ in OBJECTS], np.float32)
         outputs = {
             "num_dets": np.array([[2]], np.int32),
             "det_boxes": boxes[None],

@@ -1,8 +1,9 @@
 """DETR and its real-time kin: one box a query, cx, cy, w, h in fractions of the input, and class logits.
 
 DETR: (1, N, 4) and (1, N, C + 1), a softmax whose last column is "no object". RT-DETR, D-FINE, RF-DETR, Deformable
-DETR: (1, N, C), a sigmoid for each class. Ultralytics' RT-DETR: one (1, N, 4 + C) with the sigmoid applied. RT-DETR
-with its post-processor: labels, boxes, scores and the input orig_target_sizes. None of them needs suppression.
+DETR: (1, N, C), a sigmoid for each class. Ultralytics' RT-DETR: one (1, N, 4 + C) with the sigmoid applied, later
+(1, N, 6) of box, score and class. RT-DETR with its post-processor: labels, boxes, scores and the input
+orig_target_sizes. None of them needs suppression.
 """
 
 from __future__ import annotations
@@ -17,11 +18,13 @@ from calibtui.detector.decoders.arithmetic import (
     are_corners,
     are_normalised,
     are_probabilities,
+    are_whole,
     corners,
     sigmoid,
     softmax,
 )
 from calibtui.detector.decoders.contract import ARITHMETIC, DECLARED, PLAUSIBLE, Decoded, Outputs, Recognised, Seen
+from calibtui.detector.decoders.end2end import QUERIES, TableReader
 from calibtui.detector.decoders.grids import on_pyramid
 from calibtui.detector.decoders.labelled import find_roles, read_labelled
 from calibtui.detector.decoders.recipes import IMAGENET, UNIT
@@ -79,8 +82,25 @@ def recognise_detr(seen: Seen) -> Recognised | None:
 
 
 def recognise_rtdetr(seen: Seen) -> Recognised | None:
-    """Sigmoid for each class, in any of the three forms."""
-    return _post_processed(seen) or _apart(seen) or _together(seen)
+    """Sigmoid for each class, in any of the four forms."""
+    return _post_processed(seen) or _final(seen) or _apart(seen) or _together(seen)
+
+
+def _final(seen: Seen) -> Recognised | None:
+    """One table (1, N, 6) of the best queries, a class each, as Ultralytics exports RT-DETR since 8.4."""
+    for name, value in seen.outputs.items():
+        if value.ndim != 3 or value.shape[2] != 6 or not 0 < value.shape[1] <= _MOST_QUERIES:
+            continue
+        rows = np.asarray(value[0], np.float32)
+        inside = are_normalised(rows[:, :4]) and bool(rows[:, :4].min() >= 0)
+        labels = rows[:, QUERIES.label]
+        if not (inside and are_probabilities(rows[:, QUERIES.score]) and are_whole(labels)) or are_corners(rows[:, :4]):
+            continue
+        why = f"output {name!r} holds the best {len(rows)} queries: {QUERIES.order}, boxes in fractions of the input"
+        reader = TableReader(name, QUERIES, seen.size, fractions=True)
+        certainty = DECLARED if seen.metadata.rtdetr else ARITHMETIC
+        return Recognised("rtdetr", reader, UNIT, seen.names, (why,), certainty, suppressed=True)
+    return None
 
 
 def _post_processed(seen: Seen) -> Recognised | None:
@@ -109,7 +129,8 @@ def _apart(seen: Seen) -> Recognised | None:
         f"{'already in [0, 1]' if activation == 'none' else 'as logits, each with a sigmoid of its own'}",
     )
     reader = QueryReader(boxes, scores, 0, classes, activation, seen.size)
-    recipe = IMAGENET if boxes == "dets" else UNIT  # RF-DETR's name for its boxes
+    # RF-DETR's name for its boxes; and a mask of the picture's pixels is what DETR's kin take, not RT-DETR.
+    recipe = IMAGENET if boxes == "dets" or "pixel_mask" in seen.extras else UNIT
     certainty = _pair_certainty(seen, len(table))
     return Recognised("rtdetr", reader, recipe, classes, why, certainty, suppressed=True)
 

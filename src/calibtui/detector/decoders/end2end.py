@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from calibtui.detector.decoders.arithmetic import are_corners, are_probabilities, are_whole
+from calibtui.detector.decoders.arithmetic import are_corners, are_probabilities, are_whole, corners
 from calibtui.detector.decoders.contract import ARITHMETIC, DECLARED, Decoded, Outputs, Recognised, Seen
 from calibtui.detector.decoders.recipes import IMAGENET, YOLO
 from calibtui.detector.decoders.row_shapes import ShapeColumns, shape_columns
@@ -25,19 +25,21 @@ _PADDLE_INPUTS = {"im_shape", "scale_factor"}
 @dataclass(frozen=True, slots=True)
 class Columns:
     """Where a row keeps what: the first of the four box numbers, the score, the class, and whether rows name their
-    image."""
+    image. `centred`: the box is cx, cy, w, h rather than corners."""
 
     box: int
     score: int
     label: int
     order: str
     image: int | None = None
+    centred: bool = False
 
 
 _YOLO = Columns(box=0, score=4, label=5, order="x1, y1, x2, y2, score, class")
 _YOLOV7 = Columns(box=1, score=6, label=5, order="image, x1, y1, x2, y2, class, score", image=0)
 _YOLO_NAS = Columns(box=1, score=5, label=6, order="image, x1, y1, x2, y2, score, class", image=0)
 _PADDLE = Columns(box=2, score=1, label=0, order="class, score, x1, y1, x2, y2")
+QUERIES = Columns(box=0, score=4, label=5, order="cx, cy, w, h, score, class", centred=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +59,7 @@ class TableReader:
         if self.columns.image is not None:
             rows = rows[rows[:, self.columns.image] < 0.5]
         boxes = rows[:, self.columns.box : self.columns.box + 4].copy()
+        boxes = corners(boxes) if self.columns.centred else boxes
         if self.fractions:
             boxes *= np.array(self.size * 2, np.float32)
         labels = np.rint(rows[:, self.columns.label]).astype(np.int64)
@@ -91,7 +94,7 @@ def _columns(name: str, value: NDArray[Any], seen: Seen) -> Columns | None:
     if value.ndim not in (2, 3) or value.shape[-2] > _MOST_ROWS:
         return None
     # One fixed row of six numbers is a classifier of six classes rather than one detection.
-    if value.ndim == 2 and seen.declared.get(name, (None,))[0] is not None and not seen.named:
+    if value.ndim == 2 and seen.declared.get(name, (None,))[0] == 1 and not seen.named:
         return None
     rows = value[0] if value.ndim == 3 else value
     width = rows.shape[1]

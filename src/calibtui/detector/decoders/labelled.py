@@ -91,6 +91,11 @@ def labels_seen(seen: Seen, roles: Roles) -> NDArray[np.int64]:
     return labels[: len(scores)][scores[: len(labels)] > 0]
 
 
+def are_counted(seen: Seen) -> bool:
+    """An output says how many of the boxes are real, as suppression inside the graph of a YOLO does."""
+    return any(_is_count(name) and value.size == 1 for name, value in seen.outputs.items())
+
+
 def is_batched(seen: Seen, roles: Roles) -> bool:
     return seen.outputs[roles.boxes].ndim == 3
 
@@ -99,10 +104,11 @@ def _labels(vectors: dict[str, NDArray[Any]]) -> str | None:
     by_type = [name for name, value in vectors.items() if value.dtype.kind in "iu"]
     if len(by_type) == 1:
         return by_type[0]
-    by_name = [n for n in vectors if any(w in n.lower() for w in _LABEL_WORDS) and not _says_score(n)]
+    whole = [name for name, value in vectors.items() if are_whole(value)]
+    by_name = [n for n in whole if any(w in n.lower() for w in _LABEL_WORDS) and not _says_score(n)]
     if len(by_name) == 1:
         return by_name[0]
-    by_value = [name for name, value in vectors.items() if value.size and are_whole(value) and np.any(value)]
+    by_value = [name for name in whole if vectors[name].size and np.any(vectors[name])]
     return by_value[0] if len(by_value) == 1 else None
 
 

@@ -39,5 +39,7 @@ MMDETECTION = _recipe(align="top-left", mean=_IMAGENET_MEAN, std=_IMAGENET_STD, 
 """MMDetection's usual pipeline: RGB with ImageNet's mean and deviation, letterboxed at the top left on black."""
 UNIT = _recipe(resize="stretch")
 """RT-DETR, D-FINE, torchvision (which normalises inside the graph): RGB / 255, stretched."""
+FASTESTDET = _recipe(resize="stretch", channels="bgr")
+"""FastestDet: BGR / 255, stretched."""
 RAW_PIXELS = _recipe(resize="stretch", scale=1.0)
 """Graphs with their normalisation inside: RGB 0–255, stretched."""

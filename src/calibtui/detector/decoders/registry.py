@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from calibtui.core.errors import ModelError
-from calibtui.detector.decoders import detr, end2end, nanodet, ssd, yolov5, yolov8, yolox
+from calibtui.detector.decoders import detr, end2end, fastestdet, nanodet, ssd, yolov5, yolov8, yolox
 from calibtui.detector.decoders.contract import Recognised, Recogniser, Seen
 from calibtui.detector.decoders.custom import recognise_custom
 from calibtui.detector.decoders.refusal import refusal
@@ -23,6 +23,7 @@ DECODERS: dict[str, Recogniser] = {
     "torchvision": ssd.recognise_torchvision,
     "nanodet": nanodet.recognise_nanodet,
     "picodet": nanodet.recognise_picodet,
+    "fastestdet": fastestdet.recognise,
 }
 
 ALIASES = {

@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 
 from calibtui.detector.decoders.arithmetic import are_corners, are_normalised, are_probabilities
 from calibtui.detector.decoders.contract import ARITHMETIC, PLAUSIBLE, Decoded, Outputs, Recognised, Seen
-from calibtui.detector.decoders.labelled import Roles, find_roles, is_batched, labels_seen, read_labelled
-from calibtui.detector.decoders.recipes import IMAGENET, MMDETECTION, RAW_PIXELS, UNIT
+from calibtui.detector.decoders.labelled import Roles, are_counted, find_roles, is_batched, labels_seen, read_labelled
+from calibtui.detector.decoders.recipes import IMAGENET, MMDETECTION, RAW_PIXELS, UNIT, YOLO
+from calibtui.workspace.settings import InputSettings
 
 _TARGET_SIZES = "orig_target_sizes"
 
@@ -70,8 +71,16 @@ def recognise_ssd(seen: Seen) -> Recognised | None:
         "labels are counted from 0 because this decoder is named" if seen.named else _first_label(seen, roles)[1],
     )
     reader = read_labelled(seen, roles, 0)
-    recipe = MMDETECTION if roles.scores is None else IMAGENET
-    return Recognised("ssd", reader, recipe, seen.names, why, ARITHMETIC, suppressed=True)
+    return Recognised("ssd", reader, _recipe(seen, roles), seen.names, why, ARITHMETIC, suppressed=True)
+
+
+def _recipe(seen: Seen, roles: Roles) -> InputSettings:
+    """Torchvision's detectors, whose outputs have no batch dimension, normalise inside the graph."""
+    if roles.scores is None:
+        return MMDETECTION
+    if are_counted(seen):
+        return YOLO
+    return IMAGENET if is_batched(seen, roles) else UNIT
 
 
 def _first_label(seen: Seen, roles: Roles) -> tuple[int, str]:

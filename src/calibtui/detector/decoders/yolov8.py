@@ -57,6 +57,8 @@ def _claim(name: str, table: NDArray[Any], seen: Seen) -> Recognised | None:
     classes = _class_count(columns, seen)
     if rows_first is None or classes is None or classes < 1 or not _looks_decoded(rows, classes):
         return None
+    if _boxes_beside(name, len(rows), seen):
+        return None
     strides = strides_for(len(rows), seen.size)
     if strides is None and not (seen.named or (_declared(seen) and not rows_first)):
         return None
@@ -79,6 +81,11 @@ def _claim(name: str, table: NDArray[Any], seen: Seen) -> Recognised | None:
         certainty,
         shapes=shapes.kind if shapes else None,
     )
+
+
+def _boxes_beside(name: str, rows: int, seen: Seen) -> bool:
+    """Another output holds a box for each row, so the rows are all scores."""
+    return any(key != name and table.shape == (rows, 4) for key, table in seen.tables().items())
 
 
 def _orientation(table: NDArray[Any], seen: Seen) -> tuple[bool | None, int]:

@@ -51,7 +51,7 @@ _cells = lru_cache(maxsize=8)(cells)
 
 def recognise(seen: Seen) -> Recognised | None:
     for name, value in seen.outputs.items():
-        if value.ndim != 3 or value.shape[2] < 6:
+        if value.ndim != 3 or value.shape[2] < 6 or _shares_its_cells(name, seen):
             continue
         rows = value[0]
         strides = strides_for(len(rows), seen.size)
@@ -71,6 +71,12 @@ def recognise(seen: Seen) -> Recognised | None:
             return Recognised("yolox", reader, YOLO, classes, (why, said), ARITHMETIC)
         return Recognised("yolox", reader, YOLOX, classes, (why,), _certainty(rows, raw, logits, seen))
     return None
+
+
+def _shares_its_cells(name: str, seen: Seen) -> bool:
+    """Another table speaks of as many cells: they belong together, and this one alone is no YOLOX."""
+    rows = seen.outputs[name].shape[1]
+    return any(key != name and value.ndim == 3 and value.shape[1] == rows for key, value in seen.outputs.items())
 
 
 def _in_pixels(rows: NDArray[Any], size: tuple[int, int]) -> bool:

@@ -20,10 +20,13 @@ _BY_DECODER = {
     "ssd": "Boxes as x1, y1, x2, y2 beside scores: either final with labels counted from 0, or (1, N, 4) beside (1, N, "
     "C) or (1, C, N) scores in [0, 1].",
     "torchvision": "Final boxes x1, y1, x2, y2, labels counted from 1 (0 is the background) and scores.",
-    "rtdetr": "One row a query: cx, cy, w, h in fractions of the input and C class scores (logits want a sigmoid), or "
-    "final labels, boxes and scores.",
+    "rtdetr": "One row a query: cx, cy, w, h in fractions of the input and C class scores (logits want a sigmoid) or "
+    "one score and its class, or final labels, boxes and scores.",
     "detr": "One row a query: cx, cy, w, h in fractions of the input; scores are the softmax of C + 1 logits, the last "
     "of them for no object.",
+    "fastestdet": "Map (1, 5 + C, h, w) at stride 16 of objectness, four box numbers, C class shares: centre = "
+    "(tanh(xy) + cell) / cells, size = sigmoid(wh), in fractions of the input; score = objectness^0.6 × share^0.4 of "
+    "the likeliest class.",
     "yolo-end2end": "One table of final detections: x1, y1, x2, y2, score, class (N, 6); or image, x1, y1, x2, y2, "
     "class, score (N, 7); or class, score, x1, y1, x2, y2 of PaddleDetection.",
 }
