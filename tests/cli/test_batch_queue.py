@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import random
 import signal
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -73,3 +75,31 @@ def test_interrupted_while_it_waits_for_room_nothing_stays_held(make_workspace, 
 def still_open(root: Path) -> int:
     with Store(root / ".calibtui") as store:
         return len(store.batches.open())
+
+
+@pytest.mark.soak
+@EVERY
+def test_with_a_full_queue_failing_requests_a_tight_cap_and_kills_at_random_the_books_agree(
+    make_workspace, start, calibtui, monkeypatch, api
+):
+    monkeypatch.setattr(scoring, "ARRIVES_WITHIN_S", 1.0)
+    moments, eur = random.Random(3), 0.05
+    trouble = PracticeOptions(batch_expire_rate=0.1, fail_rate=0.1, seed=2)
+    options = replace(trouble, batch_token_limit=FIVE_FRAMES, batch_delay_ms=400, latency_ms=200)
+    with practice_server(options) as url:
+        root = make_workspace(pool=FRAMES, document=speaking(api, url, eur, more="max_failed = 1"))
+        for _ in range(10):
+            process = start("score", "--json", "--yes", root)
+            time.sleep(moments.uniform(0.8, 5.0))
+            process.kill()
+            process.communicate()
+            assert charged(url) <= eur * 1e6
+        runs = 0
+        while calibtui("score", "--json", root).json["scoring"]["scored"] < FRAMES and runs < 8:
+            runs += 1
+        told, books = calibtui("score", "--json", root).json["scoring"], read_books(url)
+        assert (told["scored"], told["held_eur"], unsettled(root)) == (FRAMES, 0, 0)
+        assert books["answered"] == FRAMES and books["turned_down"] > 0
+        with Store(root / ".calibtui") as store:
+            assert store.scores.spent() == pytest.approx(charged(url), abs=FRAMES)
+            assert sum(total.spent for total in store.ledger.totals(0.0)) == store.scores.spent()
