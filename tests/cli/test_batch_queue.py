@@ -67,8 +67,8 @@ def test_interrupted_while_it_waits_for_room_nothing_stays_held(make_workspace, 
         process = start("score", "--json", root)
         turned_down(process, url)
         process.send_signal(signal.SIGINT)
-        process.communicate(timeout=60)
-        assert process.returncode == 130
+        _, err = process.communicate(timeout=60)
+        assert process.returncode == 130 and "waiting until practice takes more" in err
         assert unsettled(root) == 0 and still_open(root) == 0 and read_books(url)["requests"] == 0
 
 

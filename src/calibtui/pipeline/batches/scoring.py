@@ -67,7 +67,7 @@ def note_batches_out(context: Context) -> None:
 
 @dataclass(slots=True)
 class _Run:
-    """The state of one score_in_batches()."""
+    """The state of one score_in_batches(). `full`: why the provider let nothing more wait when it was last asked to."""
 
     desk: Desk
     missing: Sequence[FrameToScore]
@@ -79,6 +79,7 @@ class _Run:
     calls: dict[str, list[CallRecord]] = field(default_factory=lambda: defaultdict(list))
     silent: int = 0
     pace: Pace = field(default_factory=Pace)
+    full: str = ""
 
     async def go(self) -> ScoringOutcome:
         started = time.monotonic()
@@ -124,6 +125,7 @@ class _Run:
                 raise refused
             self._told()
             if not await self._look():
+                self._told()
                 await rest(self.desk.context.stop, wait)
                 wait = min(wait * 2, first * LONGEST_WAIT)
                 continue
@@ -148,6 +150,7 @@ class _Run:
                 return None
             if done.batch is not None:
                 self.out.append(done.batch)
+                self.full = ""
                 self._told()
             if done.refused is not None or (done.batch is None and not self.queue):
                 return done.refused
@@ -156,7 +159,7 @@ class _Run:
     def _turned_down(self, requests: int, said: str) -> bool:
         """More waits at the provider than may. Whether fewer requests can be tried at once. Raises
         JudgeFailedError where it has let nothing in for longer than anything waits there."""
-        fewer = self.pace.refused(requests, self._requests_out())
+        fewer, self.full = self.pace.refused(requests, self._requests_out()), said
         if self.pace.hopeless:
             raise JudgeFailedError(
                 f"{self.desk.provider} has let no request wait for more than a day: {said}",
@@ -261,6 +264,8 @@ class _Run:
             answered = sum(batch.answered for batch in self.out)
             asked = sum(len(batch.requests) for batch in self.out)
             note = f"{len(self.out)} batches at {self.desk.provider}, {answered:,} of {asked:,} answered"
+        elif self.full:
+            note = f"waiting until {self.desk.provider} takes more: {self.full}"
         self.desk.context.tell("score", done, len(self.missing), note)
 
     def _spent(self) -> list[Spent]:
