@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 
 DIGITS, BYTES, KEY_BYTES = 64, 32, 8
 
-_NONE = 255
-_VALUE = np.full(256, _NONE, np.uint8)
-_VALUE[np.frombuffer(b"0123456789abcdef", np.uint8)] = np.arange(16)
+_NO_BYTE = 256
+_BYTE_OF = np.full(1 << 16, _NO_BYTE, np.uint16)
+_BYTE_OF[np.frombuffer(bytes(range(256)).hex().encode(), "<u2")] = np.arange(256)
+"""What two digits say, by their characters read as one number."""
 
 Mask = NDArray[np.bool_]
 Places = NDArray[np.int64]
@@ -62,10 +63,11 @@ class PackedDigests:
     def copies(self, among: int) -> Mask:
         """(`among`,) of the first so many places: whether a place before has the same digest."""
         copy = np.zeros(among, bool)
-        _, order = self._by_key
-        places = order[order < among]
-        rows = self.packed[places]
-        copy[places[1:]] = (rows[1:] == rows[:-1]).all(axis=1)
+        keys, order = self._by_key
+        again = np.flatnonzero(keys[1:] == keys[:-1])
+        first, places = order[again], order[again + 1]
+        same = (self.packed[first] == self.packed[places]).all(axis=1) & (places < among)
+        copy[places[same]] = True
         for place, text in self.others.items():
             if place < among:
                 copy[place] = self._place_of_other[text] < place
@@ -102,11 +104,12 @@ def packed_digests(texts: pa.StringArray) -> PackedDigests:
     """A null counts as ""."""
     plain = pc.equal(pc.fill_null(pc.binary_length(texts), 0), DIGITS).to_numpy(zero_copy_only=False)
     rows = np.flatnonzero(plain)
-    characters = _characters(texts if len(rows) == len(texts) else texts.filter(pa.array(plain)))
-    high, low = _VALUE[characters[:, ::2]], _VALUE[characters[:, 1::2]]
-    good = ((high | low) < 16).all(axis=1)
+    values = _BYTE_OF[_characters(texts if len(rows) == len(texts) else texts.filter(pa.array(plain)))]
+    if len(rows) == len(texts) and not (values == _NO_BYTE).any():
+        return PackedDigests(values.astype(np.uint8), {})
+    good = (values != _NO_BYTE).all(axis=1)
     packed = np.zeros((len(texts), BYTES), np.uint8)
-    packed[rows[good]] = (high << 4 | low)[good]
+    packed[rows[good]] = values[good]
     plain[rows[~good]] = False
     return PackedDigests(packed, {int(row): str(texts[row].as_py() or "") for row in np.flatnonzero(~plain)})
 
@@ -121,13 +124,13 @@ def joined(parts: Sequence[PackedDigests]) -> PackedDigests:
     return PackedDigests(np.concatenate([np.zeros((0, BYTES), np.uint8), *(part.packed for part in parts)]), others)
 
 
-def _characters(texts: pa.StringArray) -> NDArray[np.uint8]:
-    """(M, 64) uint8 of M texts of 64 bytes each."""
+def _characters(texts: pa.StringArray) -> NDArray[np.uint16]:
+    """(M, 32) pairs of characters, of M texts of 64 bytes each."""
     _, offsets, data = texts.buffers()
     if data is None or not len(texts):
-        return np.zeros((0, DIGITS), np.uint8)
+        return np.zeros((0, BYTES), np.uint16)
     ends = np.frombuffer(offsets, np.int32)[texts.offset : texts.offset + len(texts) + 1]
-    return np.frombuffer(data, np.uint8)[ends[0] : ends[-1]].reshape(-1, DIGITS)
+    return np.frombuffer(data, np.uint8)[ends[0] : ends[-1]].view("<u2").reshape(-1, BYTES)
 
 
 def _looked_up(keys: NDArray[np.uint64], wanted: NDArray[np.uint64]) -> Places:

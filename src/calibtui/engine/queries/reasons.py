@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-LARGEST = 1 << 17
+LARGEST = 1 << 15
 """Rows of a chunk that takes no more in."""
 
 Mask = NDArray[np.bool_]
