@@ -105,6 +105,19 @@ def test_a_place_is_found_by_digest_and_by_percentile(desk):
     assert desk.ask(Find(percentile=50, filter="-scored")).row is None
 
 
+@pytest.mark.parametrize("sort", ["difficulty", "path"])
+@pytest.mark.parametrize("descending", [True, False])
+@pytest.mark.parametrize("text", ["", "-class:dent", "score:30"])
+def test_the_row_at_a_percentile_is_the_first_of_the_nearest_difficulty(desk, sort, descending, text):
+    desk.score([None] * 11 + [0.3])
+    asked = {"sort": sort, "descending": descending, "filter": text}
+    told = [row.difficulty for row in desk.ask(Frames(**asked)).rows]
+    scored = [difficulty for difficulty in told if difficulty is not None]
+    for percentile in (-5, 0, 1, *range(5, 100, 5), 99, 100, 120):
+        wanted = np.percentile(scored, min(100, max(0, percentile)), method="nearest")
+        assert desk.ask(Find(percentile=percentile, **asked)).row == told.index(wanted), percentile
+
+
 def test_new_scores_show_and_those_of_another_judge_do_not(desk):
     desk.score([None] * 11 + [0.99])
     assert desk.ask(Frames()).rows[0].difficulty == 0.99

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 import math
 
 import numpy as np
@@ -50,7 +51,10 @@ def find_frame(context: QueryContext, query: Find) -> Place:
         return Place(row=None if place is None else _row_of(order, place))
     if query.percentile is None or not math.isfinite(query.percentile):
         return Place(row=None)
-    return Place(row=_row_at(order, view.judged.difficulty, query.percentile))
+    percentile = min(100.0, max(0.0, query.percentile))
+    if query.sort == "difficulty":
+        return Place(row=_row_in_order(order, view.judged.difficulty, percentile, query.descending))
+    return Place(row=_row_at(order, view.judged.difficulty, percentile))
 
 
 def frame_lines(view: PoolView, members: NDArray[np.bool_], places: NDArray[np.int64]) -> tuple[FrameLine, ...]:
@@ -106,5 +110,16 @@ def _row_at(order: Order, difficulty: NDArray[np.float64], percentile: float) ->
     scored = np.flatnonzero(~np.isnan(values))
     if not len(scored):
         return None
-    wanted = np.percentile(values[scored], min(100.0, max(0.0, percentile)), method="nearest")
+    wanted = np.percentile(values[scored], percentile, method="nearest")
     return int(scored[np.argmin(np.abs(values[scored] - wanted))])
+
+
+def _row_in_order(order: Order, difficulty: NDArray[np.float64], percentile: float, descending: bool) -> int | None:
+    """The same where `order` is by difficulty: a few rows are looked at, however many there are."""
+    rows, sign = range(len(order)), -1 if descending else 1
+    scored = bisect.bisect_left(rows, True, key=lambda row: bool(np.isnan(difficulty[order[row]])))
+    if not scored:
+        return None
+    rank = round((scored - 1) * percentile / 100)
+    wanted = difficulty[order[scored - 1 - rank if descending else rank]]
+    return bisect.bisect_left(rows, sign * wanted, hi=scored, key=lambda row: sign * difficulty[order[row]])
