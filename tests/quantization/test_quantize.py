@@ -200,3 +200,20 @@ def test_real_detectors_become_valid_per_channel_files(tmp_path, shared_data, fi
     made = quantize(prepared, bounds, scheme, tmp_path / "int8.onnx", provenance=MADE_OF)
     assert made.path.stat().st_size < 0.5 * prepared.path.stat().st_size
     assert np.isfinite(outputs(made.path, image)).all()
+
+
+@pytest.mark.parametrize("target", ["ort-cpu", "tensorrt"])
+def test_convolutions_that_share_weights_and_bias_are_quantized(tmp_path, empty_network, frame, target):
+    """A head that all strides share, or equal constants that an exporter stored once."""
+    net = empty_network
+    stem = net.op("Relu", [net.conv("image", "stem", (3, 8))], "stem.act")
+    net.conv(stem, "fine", (8, 8))
+    net.op("MaxPool", [stem], "coarse.in", kernel_shape=[2, 2], strides=[2, 2])
+    net.op("Conv", ["coarse.in", "fine.weight", "fine.bias"], "coarse", pads=[1] * 4)
+    onnx.save(net.model(["fine", "coarse"]), str(tmp_path / "shared.onnx"))
+    prepared = prepare_model(tmp_path / "shared.onnx", tmp_path / "prepared.onnx")
+    scheme = preset(target, QuantizationSettings(), VNNI)
+    found = ranges(calibrated(prepared, scheme, frame), "minmax", percentile=100, scheme=scheme)
+    made = quantize(prepared, found, scheme, tmp_path / "int8.onnx", provenance=MADE_OF)
+    assert {"Conv:fine", "Conv:coarse"} <= set(made.quantized)
+    assert outputs(made.path, frame(1)).shape == (1, 8, 32, 32)

@@ -75,6 +75,8 @@ def _run(
         made = quantizer.quantize_model()
         round_residuals(made, residual, filled, scheme)
         quantizer.model.topological_sort()
+    # A bias that several nodes share is copied for each, under a name that the model didn't have.
+    constants |= quantizer.bias_to_quantize.keys()
     return made, frozenset((set(quantizer.quantized_value_map) | set(residual.values())) - constants)
 
 
