@@ -6,7 +6,7 @@ READY = $(VENV)/.ready
 # A process a core; the tests of a file stay together, for some go on where the one before ended.
 PARALLEL ?= --numprocesses auto --dist loadfile
 
-.PHONY: demo test test-gateways check bench soak clean
+.PHONY: demo test test-gateways test-ray check bench soak clean
 
 $(READY): pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -22,6 +22,11 @@ test: $(READY)  ## every promise the code makes
 
 test-gateways: $(READY)  ## through LiteLLM and Portkey for real, installed into build/gateways; some minutes
 	$(BIN)/python -m pytest -m gateways --timeout=900 -rs tests/gateways
+
+test-ray: $(READY)  ## trials on a Ray cluster of this machine, Ray installed into build/ray
+	$(PYTHON) -m venv build/ray
+	build/ray/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[dev,ray]'
+	build/ray/bin/python -m pytest -rs tests/pipeline/workers/test_ray.py tests/cli/test_trials_side_by_side.py
 
 check: $(READY)  ## lint, types, room boundaries, tests
 	$(BIN)/ruff check .

@@ -23,6 +23,7 @@ ASKED_S = 0.2
 """How often is looked whether somebody wants it to stop, s."""
 FREE_WITHIN_S = 300.0
 """A cluster on which no CPU gets free for so long is said to be taken, s."""
+REACHED_WITHIN_S = 10.0
 LOST = 1
 """Times that a worker is begun anew elsewhere when its node is lost."""
 _HINT = "What was measured is kept; the same command goes on."
@@ -112,17 +113,26 @@ class Actor:
     """What runs on the cluster; `kit` as it was carried there."""
 
     def __init__(self, kit: Any) -> None:
-        self._work: Callable[[Any], Any] = kit.opened()
+        self._kit = kit
+        self._work: Callable[[Any], Any] | None = None
 
     def about(self) -> tuple[str, dict[str, str]]:
-        """The node's name and the versions of what computes on it."""
+        """The node's name and the versions of what computes on it. Raises what opening the kit raises."""
+        self._opened()
         return socket.gethostname(), dict(versions())
 
     def do(self, job: Any) -> tuple[Any, float]:
         """A job's result, and the seconds that it took."""
         started = time.monotonic()
-        result = self._work(job)
+        result = self._opened()(job)
         return result, time.monotonic() - started
+
+    def _opened(self) -> Callable[[Any], Any]:
+        # Not before the first call: Ray tells what a call raises as it is, but not what a beginning does. And an actor
+        # that is begun anew after its node was lost is given a job at once.
+        if self._work is None:
+            self._work = self._kit.opened()
+        return self._work
 
 
 def _installed() -> ModuleType:
@@ -139,6 +149,7 @@ def _installed() -> ModuleType:
 def _connect(ray: ModuleType, address: str) -> None:
     handlers = _handlers()
     try:
+        _reach(address)
         ray.init(
             address=address,
             namespace="calibtui",
@@ -154,6 +165,13 @@ def _connect(ray: ModuleType, address: str) -> None:
         ) from error
     finally:
         _restore(handlers)
+
+
+def _reach(address: str) -> None:
+    """Ray itself tries for minutes to reach an address where nobody is. Raises OSError."""
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if host and port.isdecimal():
+        socket.create_connection((host.strip("[]"), int(port)), REACHED_WITHIN_S).close()
 
 
 def _handlers() -> dict[signal.Signals, Any]:
@@ -181,8 +199,5 @@ def _lost(error: Any) -> CalibtuiError:
         return ConfigurationError(
             f"A Ray worker could not begin: {line.strip()[:200]}.", "Install calibtui of this version on every node."
         )
-    cause = getattr(error, "cause", None)
-    if isinstance(cause, CalibtuiError):
-        return cause
     line = " ".join(text.split())[:300]
     return CalibtuiError(f"A worker on the Ray cluster is lost: {line}", _HINT)
