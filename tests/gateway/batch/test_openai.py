@@ -152,6 +152,8 @@ async def test_one_that_is_nowhere_is_certain_not_to_be_there_and_older_pages_ar
         ({"POST /v1/files": "break off"}, False),
         ({"POST /v1/files": {"id": "f"}, "POST /v1/batches": "break off"}, True),
         ({"POST /v1/files": {"id": "f"}, "POST /v1/batches": (502, {})}, True),
+        ({"POST /v1/files": {"id": "f"}, "POST /v1/batches": (408, {})}, True),
+        ({"POST /v1/files": (408, {})}, False),
         ({"POST /v1/files": {"id": "f"}, "POST /v1/batches": (429, {})}, False),
         ({"POST /v1/files": (429, {})}, False),
         ({"POST /v1/files": {"id": "f"}, "POST /v1/batches": b"<html>"}, True),

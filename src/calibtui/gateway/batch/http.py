@@ -142,7 +142,7 @@ class BatchHttp:
             return QueueFullError(f"{self._what[0].upper()}{self._what[1:]} takes no more for now: {said}")
         if trouble.kind in _PATIENCE:
             # A gateway that gave up waiting may have passed the request on.
-            return BatchUnavailableError(f"Trouble with {self._what}: {said}", maybe_taken=status >= 500)
+            return BatchUnavailableError(f"Trouble with {self._what}: {said}", maybe_taken=True)
         if trouble.kind is ErrorClass.BUDGET:
             message = f"The budget of the key at {self.endpoint.provider} is exhausted: {said}"
             return BudgetExhaustedError(message, f"{trouble.hint} Every score so far is kept.")
