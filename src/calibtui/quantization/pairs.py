@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import onnx
+from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 
 from calibtui.quantization.schemes import Scheme
@@ -25,15 +27,21 @@ class Pair:
 def pair(name: str, bounds: Range, scheme: Scheme) -> Pair:
     """For the activation `name` with a range of `bounds`, by the scheme's type and symmetry."""
     scale, zero = scale_and_zero(bounds, scheme)
-    constants = (
-        numpy_helper.from_array(np.array(scale, np.float32), f"{name}.scale"),
-        numpy_helper.from_array(zero, f"{name}.zero"),
-    )
+    return _pair(name, np.array(scale, np.float32), zero)
+
+
+def channel_pair(name: str, steps: tuple[NDArray[np.float32], NDArray[np.integer]]) -> Pair:
+    """For the activation `name` with a step and a zero a channel, (C,) each."""
+    return _pair(name, *steps, axis=1)
+
+
+def _pair(name: str, scale: NDArray[np.float32], zero: NDArray[np.integer], **attributes: Any) -> Pair:
+    constants = (numpy_helper.from_array(scale, f"{name}.scale"), numpy_helper.from_array(zero, f"{name}.zero"))
     inputs = [constant.name for constant in constants]
     integers, output = f"{name}.integers", f"{name}.rounded"
     nodes = (
-        helper.make_node("QuantizeLinear", [name, *inputs], [integers], name=f"{name}.Q"),
-        helper.make_node("DequantizeLinear", [integers, *inputs], [output], name=f"{name}.DQ"),
+        helper.make_node("QuantizeLinear", [name, *inputs], [integers], name=f"{name}.Q", **attributes),
+        helper.make_node("DequantizeLinear", [integers, *inputs], [output], name=f"{name}.DQ", **attributes),
     )
     return Pair(constants, nodes, output)
 

@@ -12,6 +12,7 @@ import onnxruntime as ort
 from calibtui.core.digests import digest_of, file_digest
 from calibtui.core.errors import ModelError
 from calibtui.core.files import written_whole
+from calibtui.quantization.channel_scales import ChannelBounds, counted_range, divide_by_steps, widen_pairs
 from calibtui.quantization.graph import graph_of
 from calibtui.quantization.prepare import PreparedModel
 from calibtui.quantization.provenance import Provenance, stamp, versions, write_record
@@ -44,8 +45,10 @@ def quantize(
     *,
     provenance: Provenance,
     float_nodes: Collection[str] = (),
+    by_channel: Mapping[str, ChannelBounds] | None = None,
 ) -> QuantizedModel:
     """Writes `prepared` as a Q/DQ model with the activation `ranges` to `target`, and its provenance beside it.
+    `by_channel`: bounds of tensors that get a scale a channel, as far as they may have one.
 
     The same inputs give the same bytes. Raises ModelError for a range that is missing, for a scheme that quantizes
     nothing and for a model that onnxruntime then refuses; WorkspaceUnwritableError.
@@ -58,16 +61,23 @@ def quantize(
     if not quantized:
         raise ModelError(f"Nothing of {prepared.source} is left to quantize.", "Keep fewer layers in float.")
     metadata = [(entry.key, entry.value) for entry in model.metadata_props]
-    made = qdq_model(model, ranges, scheme, tuple(sorted(in_float)))
+    steps = divide_by_steps(model, by_channel or {}, scheme, in_float)
+    made = qdq_model(model, {**ranges, **dict.fromkeys(steps, counted_range())}, scheme, tuple(sorted(in_float)))
+    widen_pairs(made, steps)
     _restore(made, metadata)
+    channels = {name: [bound.tolist() for bound in (by_channel or {})[name]] for name in sorted(steps)}
     facts = _facts(prepared, ranges, scheme, provenance, in_float)
+    if channels:
+        facts["channel_ranges_digest"] = digest_of(channels)
     stamp(made, facts)
     with written_whole(target) as part:
         part.write_bytes(made.SerializeToString(deterministic=True))
         _proven(part, target, scheme)
     digest = file_digest(target)
     listed = {name: list(bounds) for name, bounds in sorted(ranges.items())}
-    record = write_record(target, {**facts, "digest": digest, "ranges": listed, "why": list(scheme.why)})
+    record = write_record(
+        target, {**facts, "digest": digest, "ranges": listed, "channel_ranges": channels, "why": list(scheme.why)}
+    )
     return QuantizedModel(target, record, digest, scheme, quantized, in_float)
 
 

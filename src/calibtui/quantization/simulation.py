@@ -12,10 +12,12 @@ import onnxruntime as ort
 from onnx import numpy_helper
 
 from calibtui.quantization.bias_correction import rounded_weights
+from calibtui.quantization.channel_scales import ChannelBounds, Steps, scaled_by_channel, steps_of
 from calibtui.quantization.graph import Graph, graph_of
-from calibtui.quantization.pairs import pair
+from calibtui.quantization.pairs import channel_pair, pair
 from calibtui.quantization.schemes import Scheme
 from calibtui.quantization.sessions import session_of
+from calibtui.quantization.tensors import nodes_in_float
 
 Range = tuple[float, float]
 
@@ -26,9 +28,11 @@ def simulated(
     scheme: Scheme,
     nodes: Collection[str],
     threads: int = 1,
+    by_channel: Mapping[str, ChannelBounds] | None = None,
 ) -> ort.InferenceSession:
     """A session of `model` (left as it is) in which the weights, inputs and, where `scheme` has it so, outputs of the
-    convolutions and products `nodes` are rounded. Tensors without a range stay as they are.
+    convolutions and products `nodes` are rounded. Tensors without a range stay as they are; those of
+    `by_channel` that may have one get a scale a channel.
     """
     made = onnx.ModelProto()
     made.CopyFrom(model)
@@ -42,7 +46,11 @@ def simulated(
             tensor = graph.initializers[node.input[1]]
             values = rounded_weights(numpy_helper.to_array(tensor), scheme)
             tensor.CopyFrom(numpy_helper.from_array(values, node.input[1]))
-    _round(made, {name: ranges[name] for name in rounded if name in ranges and name not in graph.outputs}, scheme)
+    bounds = {name: ranges[name] for name in rounded if name in ranges and name not in graph.outputs}
+    in_float = nodes_in_float(graph, scheme, {node.name for node in made.graph.node} - set(nodes))
+    scaled = scaled_by_channel(graph, scheme, in_float) if by_channel else {}
+    steps = {name: steps_of(each, scheme) for name, each in (by_channel or {}).items() if name in scaled}
+    _round(made, bounds, steps, scheme)
     # The engine's optimizer moves Q/DQ pairs of such a graph to places where they don't belong.
     return session_of(made.SerializeToString(), threads, optimize=False)
 
@@ -55,26 +63,23 @@ def _result(graph: Graph, node: onnx.NodeProto) -> str:
     return str(node.output[0])
 
 
-def _round(model: onnx.ModelProto, bounds: Mapping[str, Range], scheme: Scheme) -> None:
+def _round(model: onnx.ModelProto, bounds: Mapping[str, Range], steps: Mapping[str, Steps], scheme: Scheme) -> None:
     renamed: dict[str, str] = {}
     nodes = list(model.graph.node)
-    inputs = [info.name for info in model.graph.input if info.name in bounds]
-    ordered = [made for name in inputs for made in _pair(model, name, bounds[name], scheme, renamed)]
+
+    def pair_of(name: str) -> tuple[onnx.NodeProto, onnx.NodeProto]:
+        made = channel_pair(name, steps[name]) if name in steps else pair(name, bounds[name], scheme)
+        model.graph.initializer.extend(made.constants)
+        renamed[name] = made.output
+        return made.nodes
+
+    ordered = [made for info in model.graph.input if info.name in bounds for made in pair_of(info.name)]
     for node in nodes:
         for place, name in enumerate(node.input):
             node.input[place] = renamed.get(name, name)
         ordered.append(node)
         for name in node.output:
             if name in bounds:
-                ordered += _pair(model, name, bounds[name], scheme, renamed)
+                ordered += pair_of(name)
     del model.graph.node[:]
     model.graph.node.extend(ordered)
-
-
-def _pair(
-    model: onnx.ModelProto, name: str, bounds: Range, scheme: Scheme, renamed: dict[str, str]
-) -> tuple[onnx.NodeProto, onnx.NodeProto]:
-    made = pair(name, bounds, scheme)
-    model.graph.initializer.extend(made.constants)
-    renamed[name] = made.output
-    return made.nodes

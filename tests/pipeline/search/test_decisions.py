@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -10,7 +11,7 @@ from calibtui.core.summary import EvaluationSummary, ModelFigures, SearchSummary
 from calibtui.pipeline.search.confidence import MARGIN, error_with_margin, expected_drop, probability_within
 from calibtui.pipeline.search.float_layers import fewest_that_hold, path_to_float, ranked_units
 from calibtui.pipeline.search.recipe import Recipe
-from calibtui.pipeline.search.remedies import best_remedies
+from calibtui.pipeline.search.remedies import best_remedies, remedies_tried_again
 from calibtui.pipeline.search.wording import missed_in_words
 from calibtui.quantization.groups import Group
 
@@ -19,6 +20,10 @@ COUNTS = {"stem": 500, "a": 50, "b": 50, "c": 30, "head": 370}
 
 def always() -> bool:
     return True
+
+
+def never() -> bool:
+    return False
 
 
 def ranked(errors, affordable=always):
@@ -85,8 +90,21 @@ def test_remedies_are_kept_only_where_they_take_error_off():
         return found
 
     first = Recipe("percentile", 99.999)
-    best = best_remedies(first, error, can_equalize=True, can_clip=always, affordable=always)
+    best = best_remedies(first, error, can_equalize=True, can_clip=always, can_scale=True, affordable=always)
     assert best == Recipe("mse", None, equalized=True)
+
+
+def test_a_remedy_that_shows_only_with_layers_in_float_is_found_there():
+    def error(recipe):
+        return 1.0 - 0.1 * (recipe.by_channel and bool(recipe.float_nodes))
+
+    first = Recipe("minmax", bias_corrected=True)
+    assert best_remedies(first, error, can_equalize=False, can_clip=never, can_scale=True, affordable=always) == first
+    last = replace(first, float_nodes=("a",))
+    found = remedies_tried_again(last, error, can_scale=True, affordable=always)
+    assert found == replace(last, by_channel=True)
+    assert remedies_tried_again(last, error, can_scale=False, affordable=always) == last
+    assert remedies_tried_again(last, error, can_scale=True, affordable=never) == last
 
 
 def test_nothing_more_is_tried_when_time_is_up():
@@ -97,7 +115,7 @@ def test_nothing_more_is_tried_when_time_is_up():
         return 1.0
 
     first = Recipe("minmax")
-    assert best_remedies(first, error, can_equalize=True, can_clip=always, affordable=lambda: False) == first
+    assert best_remedies(first, error, can_equalize=True, can_clip=always, can_scale=True, affordable=never) == first
     assert tried == [first]
 
 

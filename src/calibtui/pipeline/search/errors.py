@@ -12,6 +12,7 @@ from calibtui.pipeline.workers.kit import Carry
 from calibtui.pipeline.workers.packed_detector import PackedDetector
 from calibtui.quantization.activation_ranges import through_activations
 from calibtui.quantization.bias_correction import bias_corrected
+from calibtui.quantization.channel_scales import ChannelBounds
 from calibtui.quantization.channels import ChannelStatistics
 from calibtui.quantization.graph import graph_of
 from calibtui.quantization.output_error import FloatAnswers
@@ -29,12 +30,15 @@ Range = tuple[float, float]
 
 @dataclass(frozen=True)
 class Version:
-    """The float model in one of the forms that recipes start from: as it is, or with equalized channels."""
+    """The float model in one of the forms that recipes start from: as it is, or with equalized channels.
+    `by_channel`: of
+    the tensors that may have a scale a channel."""
 
     prepared: PreparedModel
     model: onnx.ModelProto
     channels: ChannelStatistics
     lowest: Mapping[str, float]
+    by_channel: Mapping[str, ChannelBounds]
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +80,10 @@ class ErrorKit:
             found |= self._read(self.equalized_statistics, recipe, self.equalized)
         return found
 
+    def channel_bounds_of(self, recipe: Recipe) -> Mapping[str, ChannelBounds]:
+        """Of every tensor that gets a scale a channel."""
+        return self.version_of(recipe).by_channel if recipe.by_channel else {}
+
     def _read(self, statistics: Statistics, recipe: Recipe, version: Version) -> dict[str, Range]:
         percentile = recipe.percentile or 100
         found = ranges(statistics, recipe.calibrator, percentile=percentile, scheme=self.scheme)
@@ -97,7 +105,8 @@ class _Errors:
         if recipe.bias_corrected and not job.few:
             model = bias_corrected(model, version.channels.means, kit.scheme, job.in_float)
         # On one thread: with more, onnxruntime's floats differ in their last bits.
-        session = simulated(model, self._ranges_of(recipe), kit.scheme, job.nodes, threads=1)
+        bounds = self._ranges_of(recipe)
+        session = simulated(model, bounds, kit.scheme, job.nodes, threads=1, by_channel=kit.channel_bounds_of(recipe))
         answers = self._few if job.few else kit.answers
         return answers.error(kit.detector.with_session(session).infer).total
 
@@ -110,4 +119,4 @@ class _Errors:
 
 def form_of(recipe: Recipe) -> Recipe:
     """What of a recipe decides on its ranges."""
-    return replace(recipe, bias_corrected=False, float_nodes=())
+    return replace(recipe, by_channel=False, bias_corrected=False, float_nodes=())

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 from numpy.typing import NDArray
 
 from calibtui.detector.detector import Detector
@@ -19,6 +20,7 @@ from calibtui.pipeline.search.recipe import Recipe
 from calibtui.pipeline.workers.packed_detector import PackedDetector
 from calibtui.pool.images import open_rgb
 from calibtui.quantization.bias_correction import correct_bias, corrected_inputs
+from calibtui.quantization.channel_scales import channel_bounds, scaled_by_channel
 from calibtui.quantization.channels import channel_statistics
 from calibtui.quantization.collector import Calibrator
 from calibtui.quantization.equalization import chain_tensors, equalizations, equalize
@@ -61,8 +63,7 @@ class Materials:
         model = prepared.load()
         self.multiply_adds = multiply_adds(model)
         self._feeds = [detector.feed(tensor) for tensor in _tensors(detector, [f.path for f in _spread(frames)])]
-        wanted = [*chain_tensors(model), *corrected_inputs(model)]
-        self._plain = Version(prepared, model, channel_statistics(model, wanted, self._feeds, workers()), {})
+        self._plain = self._version(prepared, model, chain_tensors(model), {})
         equalized, equalized_statistics = self._make_equalized()
         answers = FloatAnswers.of_detector(detector, _tensors(detector, _unlabelled(context, frames)))
         packed = PackedDetector.of(detector)
@@ -72,6 +73,11 @@ class Materials:
     def can_equalize(self) -> bool:
         """Whether the model has channels that are worth it."""
         return self.kit.equalized is not None
+
+    @property
+    def can_scale_by_channel(self) -> bool:
+        """Whether nodes in float read what convolutions in INT8 make."""
+        return bool(self._plain.by_channel)
 
     @property
     def can_clip_behind_activations(self) -> bool:
@@ -116,7 +122,15 @@ class Materials:
         provenance = Provenance(self._manifest["digest"], recipe.calibrator, self._manifest["size"], options)
         bounds = self.ranges_of(recipe)
         prepared = self._prepared(recipe)
-        return quantize(prepared, bounds, self.scheme, target, provenance=provenance, float_nodes=recipe.float_nodes)
+        return quantize(
+            prepared,
+            bounds,
+            self.scheme,
+            target,
+            provenance=provenance,
+            float_nodes=recipe.float_nodes,
+            by_channel=self.kit.channel_bounds_of(recipe),
+        )
 
     def _prepared(self, recipe: Recipe) -> PreparedModel:
         version = self.version_of(recipe)
@@ -133,14 +147,20 @@ class Materials:
         path = self.folder / f"{self._plain.prepared.path.stem}.equalized.onnx"
         prepared = equalize(self._plain.prepared, chosen, path)
         model = prepared.load()
-        channels = channel_statistics(model, corrected_inputs(model), self._feeds, workers())
         lowest = {each.chain.before: each.lowest for each in chosen}
         changed = {name for each in chosen for name in (each.chain.before, each.chain.after)}
         tensors = [name for name in tensors_to_observe(prepared, self.scheme) if name in changed]
         calibrator = Calibrator(prepared, tensors, threads=workers())
         saved = self.folder / f"{prepared.digest[:16]}.npz"
         statistics = calibrate(self._context, calibrator, self._detector, self._frames, saved).statistics
-        return Version(prepared, model, channels, lowest), statistics
+        return self._version(prepared, model, (), lowest), statistics
+
+    def _version(
+        self, prepared: PreparedModel, model: onnx.ModelProto, tensors: Sequence[str], lowest: Mapping[str, float]
+    ) -> Version:
+        wanted = [*tensors, *corrected_inputs(model), *scaled_by_channel(graph_of(model), self.scheme)]
+        channels = channel_statistics(model, wanted, self._feeds, workers())
+        return Version(prepared, model, channels, lowest, channel_bounds(model, self.scheme, channels, lowest))
 
     def _of_scheme(self) -> set[str]:
         return {node.name for node in self._plain.model.graph.node if node.op_type in self.scheme.op_types}

@@ -11,13 +11,14 @@ from calibtui.core.digests import digest_of
 @dataclass(frozen=True, slots=True)
 class Recipe:
     """`percentile` in percent, None for the other calibrators. `equalized`: channels of one size before depthwise
-    convolutions. `through_activations`: ranges chosen behind the SiLU. `bias_corrected`: biases make up for rounded
-    weights. `float_nodes`: names, sorted."""
+    convolutions. `through_activations`: ranges chosen behind the SiLU. `by_channel`: a scale a channel behind
+    convolutions. `bias_corrected`: biases make up for rounded weights. `float_nodes`: names, sorted."""
 
     calibrator: str
     percentile: float | None = None
     equalized: bool = False
     through_activations: bool = False
+    by_channel: bool = False
     bias_corrected: bool = False
     float_nodes: tuple[str, ...] = ()
 
@@ -35,6 +36,7 @@ class Recipe:
         remedies = {
             "equalized channels": self.equalized,
             "ranges behind SiLU": self.through_activations,
+            "a scale a channel": self.by_channel,
             "corrected biases": self.bias_corrected,
         }
         layers = f"{len(self.float_nodes)} layer{'s' if len(self.float_nodes) != 1 else ''} in float"

@@ -23,6 +23,7 @@ def best_remedies(
     *,
     can_equalize: bool,
     can_clip: Callable[[], bool],
+    can_scale: bool,
     affordable: Callable[[], bool],
     expect: Callable[[Sequence[Recipe]], None] = lambda _: None,
 ) -> Recipe:
@@ -32,7 +33,7 @@ def best_remedies(
         expect([first, replace(first, equalized=True)])
     best, lowest = first, error(first)
     others = _other_calibrators(first)
-    for change in _changes(others, can_equalize, can_clip):
+    for change in _changes(others, can_equalize, can_clip, can_scale):
         if not affordable():
             break
         if others and change == others[0]:
@@ -41,6 +42,20 @@ def best_remedies(
         found = error(tried)
         if found < (BETTER_RANGES if "calibrator" in change else BETTER) * lowest:
             best, lowest = tried, found
+    return best
+
+
+def remedies_tried_again(
+    recipe: Recipe, error: Callable[[Recipe], float], *, can_scale: bool, affordable: Callable[[], bool]
+) -> Recipe:
+    """`recipe`, which has layers in float, with the remedies that take something off its error now: with everything in
+    INT8 a few layers may be so far off that what helps the others doesn't show."""
+    best = recipe
+    changes: list[dict[str, Any]] = [{"by_channel": can_scale}, {"bias_corrected": True}]
+    for change in changes:
+        tried = replace(best, **change)
+        if tried != best and affordable() and error(tried) < BETTER * error(best):
+            best = tried
     return best
 
 
@@ -53,12 +68,14 @@ def _other_calibrators(first: Recipe) -> list[dict[str, Any]]:
 
 
 def _changes(
-    others: Sequence[dict[str, Any]], can_equalize: bool, can_clip: Callable[[], bool]
+    others: Sequence[dict[str, Any]], can_equalize: bool, can_clip: Callable[[], bool], can_scale: bool
 ) -> Iterator[dict[str, Any]]:
     """What is to be tried on the best so far, the remedies that can change most before those that build on them."""
     if can_equalize:
         yield {"equalized": True}
     if can_clip():
         yield {"through_activations": True}
+    if can_scale:
+        yield {"by_channel": True}
     yield from others
     yield {"bias_corrected": True}

@@ -26,7 +26,7 @@ from calibtui.pipeline.search.float_layers import fewest_that_hold, path_to_floa
 from calibtui.pipeline.search.layer_errors import LayerErrors
 from calibtui.pipeline.search.materials import Materials
 from calibtui.pipeline.search.recipe import Recipe
-from calibtui.pipeline.search.remedies import best_remedies
+from calibtui.pipeline.search.remedies import best_remedies, remedies_tried_again
 from calibtui.pipeline.search.split import Split
 from calibtui.pipeline.workers.kit import Crew, Done
 from calibtui.quantization.groups import groups
@@ -96,6 +96,7 @@ class Search:
             first,
             self._book.error,
             can_equalize=self._materials.can_equalize,
+            can_scale=self._materials.can_scale_by_channel,
             can_clip=lambda: self._materials.can_clip_behind_activations,
             affordable=self._within(FOR_REMEDIES),
             expect=self._book.expect,
@@ -106,7 +107,14 @@ class Search:
         return self._with_layers_in_float(best)
 
     def _with_layers_in_float(self, best: Recipe) -> Found:
-        steps = [replace(best, float_nodes=nodes) for nodes in self._steps(best)]
+        floats = self._steps(best)
+        last = remedies_tried_again(
+            replace(best, float_nodes=floats[-1]),
+            self._book.error,
+            can_scale=best.by_channel or self._materials.can_scale_by_channel,
+            affordable=self._within(FOR_ALL),
+        )
+        steps = [replace(last, float_nodes=nodes) for nodes in floats]
         chosen = self._by_drop(steps) if self._decided_by_drop(best) else self._by_error(steps)
         tried = list(dict.fromkeys((chosen, len(steps) - 1)))
         for step in tried:
