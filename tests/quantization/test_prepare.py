@@ -8,7 +8,7 @@ import numpy as np
 import onnx
 import onnxruntime as ort
 import pytest
-from onnx import TensorProto, helper
+from onnx import TensorProto, helper, numpy_helper
 
 from calibtui.core.errors import ModelError
 from calibtui.quantization.collector import Calibrator
@@ -104,13 +104,27 @@ def test_a_model_without_weights_is_refused(tmp_path):
         prepare_model(source, tmp_path / "prepared.onnx")
 
 
-def test_half_precision_and_quantized_files_are_refused_by_name(tmp_path):
+def halved(model):
+    """`model` with its weights, its input and its outputs in half precision."""
+    for tensor in model.graph.initializer:
+        tensor.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(tensor).astype(np.float16), tensor.name))
+    for info in [*model.graph.input, *model.graph.output, *model.graph.value_info]:
+        info.type.tensor_type.elem_type = TensorProto.FLOAT16
+    return model
+
+
+def test_half_precision_is_widened_and_its_input_and_output_keep_their_type(tmp_path, frame):
     net = NetworkBuilder()
-    net.conv("image", "output", (3, 8))
-    net.constant("half", np.zeros(4, np.float16))
-    onnx.save(net.model(["output"]), str(tmp_path / "half.onnx"))
-    with pytest.raises(ModelError, match=r"half\.onnx has half-precision"):
-        prepare_model(tmp_path / "half.onnx", tmp_path / "prepared.onnx")
+    net.conv(net.silu(net.conv("image", "stem", (3, 8)), "act"), "output", (8, 4))
+    onnx.save(halved(net.model(["output"])), str(tmp_path / "half.onnx"))
+    image = frame(1).astype(np.float16)
+    made = prepare_model(tmp_path / "half.onnx", tmp_path / "prepared.onnx", {"image": image})
+    assert any("half-precision" in note for note in made.notes)
+    weights = [tensor for tensor in made.load().graph.initializer if len(tensor.dims) == 4]
+    assert weights and all(tensor.data_type == TensorProto.FLOAT for tensor in weights)
+    found, expected = run(made.path, image), run(tmp_path / "half.onnx", image)
+    assert found.dtype == np.float16
+    np.testing.assert_allclose(found, expected, rtol=0.02, atol=0.02)
 
 
 def test_a_model_of_open_height_and_width_is_prepared(tmp_path, frame):

@@ -50,7 +50,7 @@ def random_feeds(model: Path) -> Feeds:
     raise ModelError(f"{model} can't be run on a random input: {trouble}", "Export it with a fixed input size.")
 
 
-def run_once(model: Path, feeds: Feeds) -> Feeds:
+def run_once(model: Path | bytes, feeds: Feeds) -> Feeds:
     """Outputs by name."""
     session = session_of(model)
     names = [entry.name for entry in session.get_outputs()]

@@ -19,6 +19,7 @@ from calibtui.core.errors import ModelError
 from calibtui.core.files import written_whole
 from calibtui.quantization.check import Feeds, compare, random_feeds, run_once
 from calibtui.quantization.graph import graph_of
+from calibtui.quantization.half_precision import is_half, widen
 from calibtui.quantization.measured_shapes import measure_shapes
 
 # Per-channel DequantizeLinear exists from 13 on; 17 is what onnxruntime's optimizer and the other targets handle best.
@@ -55,8 +56,13 @@ def prepare_model(source: Path, target: Path, feeds: Feeds | None = None) -> Pre
     """
     model = _read(source)
     feeds = random_feeds(source) if feeds is None else feeds
-    expected = run_once(source, feeds)
     notes: list[str] = []
+    if is_half(model):
+        widen(model)
+        notes.append("its half-precision weights were widened to float32, which INT8 is made from")
+        expected = run_once(model.SerializeToString(), feeds)
+    else:
+        expected = run_once(source, feeds)
     for said, way in _ways():
         try:
             ready = way(model)
@@ -89,10 +95,6 @@ def _read(source: Path) -> onnx.ModelProto:
         raise ModelError(f"{source} has no convolution or matrix product to quantize.", "Check [model] onnx.")
     if any(node.op_type in ("QuantizeLinear", "QLinearConv", "ConvInteger") for node in model.graph.node):
         raise ModelError(f"{source} is quantized already.", "Name the float model in [model] onnx.")
-    if any(tensor.data_type == onnx.TensorProto.FLOAT16 for tensor in model.graph.initializer):
-        raise ModelError(
-            f"{source} has half-precision weights.", "Export it in float32: that is what INT8 is made from."
-        )
     _weights_out_of_inputs(model)
     return model
 
