@@ -101,6 +101,8 @@ def test_set_wins_over_the_file_and_takes_quoted_keys_and_bare_text(workspace):
         ("selection.strategy=hardst", r"\[selection\] strategy: must be one of .*\n  Did you mean hardest\?"),
         ("scoring.max_failed=nan", r"\[scoring\] max_failed: must be a finite number"),
         ("model.onnx=detectr.onnx", r"\[model\] onnx: detectr.onnx does not exist.\n  Did you mean detector.onnx"),
+        ("model.onnx=other.bin", r"Put the detector's ONNX file there, or write where it is; without \[model\]"),
+        ("pool.images=nowhere", r"Put the frames there, or write where they are"),
         ("pool.images=imags", r"\[pool\] images: imags does not exist.\n  Did you mean images"),
         ("evaluation.annotations=nowhere/x.json", r"\[evaluation\] annotations: nowhere/x.json does not exist"),
         ("model.input.size=[640]", r"\[model.input\] size: must have 2 values, not 1"),

@@ -21,7 +21,7 @@ from textual.widget import Widget
 from calibtui.core.errors import CalibtuiError
 from calibtui.core.files import written_whole
 from calibtui.engine.wire.snapshot import Snapshot
-from calibtui.tui.connection import Connect, Connection, Link
+from calibtui.tui.connection import AGAIN, GONE, Connect, Connection, Link
 from calibtui.tui.keymap import check_keymap, read_keymap
 from calibtui.tui.looks import Looks
 from calibtui.tui.news import news
@@ -246,10 +246,10 @@ class Workbench(App[None]):
     def tell(self, message: str, hint: str = "", level: Level = "information") -> None:
         """A notification; the text may come from anywhere."""
         text = "\n".join(shown(part) for part in (message, hint) if part)
-        self.notify(text, severity=level, markup=False, timeout=10 if level == "error" else 5)
+        self.notify(text, severity=level, markup=False, timeout=5 if level == "information" else 10)
 
     def tell_gone(self) -> None:
-        self.tell("The engine is gone.", "The workbench attaches again by itself.", "error")
+        self.tell(GONE, AGAIN, "error")
 
     def copy(self, text: str) -> None:
         """Puts `text` on the clipboard of the user's terminal, and into a file, since not every terminal passes it
@@ -282,7 +282,7 @@ class Workbench(App[None]):
     def _relink(self, link: Link) -> None:
         lost, self._lost = self._lost, link.state == "disconnected"
         if self._lost and not lost:
-            self.tell(link.said, link.hint or "The workbench attaches again by itself; F5 tries at once.", "error")
+            self.tell(link.said, link.hint or AGAIN, "error")
         elif lost and not self._lost:
             self.tell("Attached again.")
         self._pass_on()

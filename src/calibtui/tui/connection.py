@@ -21,6 +21,11 @@ QUIET_S = 5.0
 """A state that doesn't change sends nothing; after so long a silence the engine is asked whether it is still there."""
 
 PROBE_S = 2.0
+GONE = "The engine is gone; nothing that was done is lost."
+AGAIN = (
+    "The workbench attaches again by itself as soon as there is one; F5 looks at once. `calibtui launch` in another "
+    "terminal starts one."
+)
 FIRST_WAIT_S = 0.5
 LONGEST_WAIT_S = 15.0
 
@@ -130,6 +135,8 @@ class Connection:
 
     def _tell_lost(self, error: CalibtuiError | OSError) -> None:
         said, hint = (error.message, error.hint) if isinstance(error, CalibtuiError) else (str(error), "")
+        if isinstance(error, EngineGoneError) and self._heard:
+            said, hint = GONE, AGAIN
         since = self.link.since if self.link.state == "disconnected" else time.time()
         self._tell(Link("disconnected", since, said=said, hint=hint))
 

@@ -120,7 +120,8 @@ async def test_a_lost_engine_is_shown_and_attached_to_again(
         await said(pilot, "● live")
         engine.send(None)
         await said(pilot, "✗ disconnected since")
-        await said(pilot, "The engine went away.")
+        await said(pilot, "The engine is gone; nothing that was done is lost.")
+        await said(pilot, "`calibtui launch` in another")
         assert "12,346 of 80,000" in text(app), "what was known last is still there"
         engine.send(snapshot(2))
         await pressed(pilot, "f5")
@@ -137,7 +138,7 @@ async def test_an_engine_that_cant_be_had_is_told_with_its_reason(tmp_path: Path
         await said(pilot, "Nobody answers on the socket of /data/x.")
         await said(pilot, "✗ disconnected")
         await pressed(pilot, "p")
-        await said(pilot, "The engine is gone.")
+        await said(pilot, "The engine is gone;")
 
 
 async def test_an_engine_that_falls_silent_is_stale_with_the_age_of_the_data(

@@ -15,12 +15,12 @@ ROWS = 5
 def difficulty(snapshot: Snapshot, width: int) -> Sequence[Line]:
     """Title, five rows of bars, the axis: seven lines, as high as scoring beside it."""
     totals = snapshot.totals
+    if not totals.scored:
+        return [[("Difficulty", "title")], [(cut("Fills up as frames are scored.", width), "muted")]]
     title = [
         ("Difficulty", "title"),
         (cut(f"  {count(totals.scored)} scored, easy to hard", width - 10), "muted"),
     ]
-    if not totals.scored:
-        return [title, [(cut("Fills up as frames are scored.", width), "muted")]]
     cell = 3 if width >= 3 * len(totals.histogram) else 2 if width >= 2 * len(totals.histogram) else 1
     rows = [[("".join(column * cell for column in row), "accent")] for row in columns(totals.histogram, ROWS)]
     return [title, *rows, [(_axis(cell * len(totals.histogram)), "muted")]]

@@ -11,6 +11,8 @@ from textual.containers import VerticalScroll
 from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
+from calibtui.tui.widgets.key_line import KeyLine
+
 _FIELDS = (
     ("strategies", "Strategies to compare with random", "the configured one; such as hardest-nms,k-center"),
     ("sizes", "Frames a set", "the configured size; such as 64,256"),
@@ -48,6 +50,7 @@ class AblationPlanScreen(ModalScreen[dict[str, str] | None]):
                 yield Static(title, markup=False)
                 yield Input(placeholder=hint, compact=True, id=name, max_length=200)
             yield Static("enter next, then starts it · ctrl+s starts it · esc leaves", markup=False, classes="hint")
+        yield KeyLine()
 
     def on_mount(self) -> None:
         self.query(Input).first().focus()

@@ -12,6 +12,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
 from calibtui.tui.text import plain
+from calibtui.tui.widgets.key_line import KeyLine
 
 
 class AskNameScreen(ModalScreen[str | None]):
@@ -40,6 +41,7 @@ class AskNameScreen(ModalScreen[str | None]):
             yield Static(plain(self._question))
             yield Input(self._proposal, compact=True, select_on_focus=True)
             yield Static(plain(f"{self._hint}\nenter takes it · esc leaves it".strip()), classes="hint")
+        yield KeyLine()
 
     @on(Input.Submitted)
     def _take(self, event: Input.Submitted) -> None:

@@ -31,9 +31,10 @@ class ChooseScreen(ModalScreen[int | None]):
         background: $surface; border-left: outer $accent;
     }
     ChooseScreen Static { height: auto; margin-bottom: 1; }
+    ChooseScreen .hint { color: $muted; margin: 1 0 0 0; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,q", "dismiss(None)", "none", id="choose.none", tooltip="Takes none of them."),
+        Binding("escape,q", "dismiss(None)", "leave", id="choose.none", tooltip="Takes none of them."),
     ]
 
     def __init__(self, question: str, options: Sequence[Option]) -> None:
@@ -46,6 +47,7 @@ class ChooseScreen(ModalScreen[int | None]):
             rows: RowList[tuple[int, Option]] = RowList(_option)
             rows.styles.height = min(12, len(self._options))
             yield rows
+            yield Static("enter or its number takes one · esc leaves", markup=False, classes="hint")
         yield KeyLine()
 
     def on_mount(self) -> None:

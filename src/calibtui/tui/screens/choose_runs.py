@@ -15,6 +15,7 @@ from textual.widgets import Static
 from calibtui.engine.wire.models import Comparison
 from calibtui.tui.figures import moment
 from calibtui.tui.text import cut, padded, plain
+from calibtui.tui.widgets.key_line import KeyLine
 from calibtui.tui.widgets.lines import Line
 from calibtui.tui.widgets.points import points, signed
 from calibtui.tui.widgets.row_list import RowList
@@ -80,6 +81,7 @@ class ChooseRunsScreen(ModalScreen[tuple[str, ...] | None]):
             yield Static(plain(f"Runs to show beside float, at most {self._most}"))
             yield self._rows
             yield Static(plain("space chooses · enter shows them · esc leaves it"), classes="hint")
+        yield KeyLine()
 
     def on_mount(self) -> None:
         self._rows.show(self._runs)

@@ -16,6 +16,7 @@ from textual.widgets import Static
 from calibtui.engine.wire.sets import SetLine
 from calibtui.tui.figures import moment
 from calibtui.tui.text import cut, padded
+from calibtui.tui.widgets.key_line import KeyLine
 from calibtui.tui.widgets.lines import Line
 from calibtui.tui.widgets.points import counted
 from calibtui.tui.widgets.row_list import RowList
@@ -35,6 +36,7 @@ class ChooseSetScreen(ModalScreen[str | None]):
         border-left: outer $accent;
     }
     ChooseSetScreen Static { margin-bottom: 1; }
+    ChooseSetScreen .hint { color: $muted; margin: 1 0 0 0; }
     ChooseSetScreen RowList { height: auto; max-height: 20; min-height: 2; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -50,6 +52,8 @@ class ChooseSetScreen(ModalScreen[str | None]):
         with Vertical():
             yield Static(Content(self._question))
             yield RowList[SetLine | None](_line, empty="No set is locked yet: L on the Set screen locks the draft.")
+            yield Static("enter takes it · esc leaves it as it was", markup=False, classes="hint")
+        yield KeyLine()
 
     def on_mount(self) -> None:
         self.query_one(RowList).show(self._rows)

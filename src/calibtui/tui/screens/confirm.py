@@ -12,6 +12,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from calibtui.tui.text import plain
+from calibtui.tui.widgets.key_line import KeyLine
 from calibtui.tui.widgets.lines import Line, LineView
 
 
@@ -54,6 +55,7 @@ class ConfirmScreen(ModalScreen[bool]):
             if self._hint:
                 yield Static(plain(self._hint), classes="hint")
             yield Choice()
+        yield KeyLine()
 
     def action_agree(self) -> None:
         self.dismiss(True)

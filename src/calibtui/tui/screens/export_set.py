@@ -13,6 +13,7 @@ from textual.widgets import Input, Static
 
 from calibtui.engine.wire.sets import Export
 from calibtui.tui.text import cut, padded, plain
+from calibtui.tui.widgets.key_line import KeyLine
 from calibtui.tui.widgets.lines import Line
 from calibtui.tui.widgets.row_list import RowList
 
@@ -85,6 +86,7 @@ class ExportSetScreen(ModalScreen[Export | None]):
             yield ExportRows()
             yield Input(self._directory, compact=True, placeholder="directory to write to")
             yield Static(plain("space chooses · tab to the directory · enter writes · esc leaves"), classes="hint")
+        yield KeyLine()
 
     def on_mount(self) -> None:
         self.query_one(ExportRows).show(CHOICES)

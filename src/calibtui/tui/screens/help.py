@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from textual.binding import ActiveBinding
 from textual.dom import DOMNode
@@ -29,12 +29,12 @@ class Topic:
 def topics(screen: Screen[object]) -> list[Topic]:
     """The focused widget first, then what it lies in, then what holds everywhere."""
     nodes = [*(screen.focused.ancestors_with_self if screen.focused else (screen, screen.app))]
-    found = []
+    found: list[Topic] = []
     for node in nodes:
         text = " ".join(_own_help(node).replace("**", "").split("\n")).strip()
         keys = _keys(screen, node)
         if text or keys:
-            found.append(Topic(_title(node, screen), text, keys))
+            found.append(Topic(_title(node, screen, first=not found), text, keys))
     return found
 
 
@@ -42,10 +42,10 @@ def _own_help(node: DOMNode) -> str:
     return str(getattr(node, "HELP", "") or "")
 
 
-def _title(node: DOMNode, screen: Screen[object]) -> str:
+def _title(node: DOMNode, screen: Screen[object], *, first: bool) -> str:
     if node is screen.app:
         return "Everywhere"
-    return "This screen" if node is screen else "Here"
+    return "This screen" if node is screen else "Here" if first else "Around it"
 
 
 def _keys(screen: Screen[object], node: DOMNode) -> tuple[tuple[str, str], ...]:
@@ -56,11 +56,16 @@ def _keys(screen: Screen[object], node: DOMNode) -> tuple[tuple[str, str], ...]:
             by_action.setdefault(active.binding.action, []).append(active)
     return tuple(
         (
-            " ".join(screen.app.get_key_display(active.binding) for active in actives),
+            " ".join(_key(screen, active) for active in actives),
             actives[0].tooltip or actives[0].binding.description,
         )
         for actives in by_action.values()
     )
+
+
+def _key(screen: Screen[object], active: ActiveBinding) -> str:
+    """Its own: in the key line one key may stand for several."""
+    return screen.app.get_key_display(replace(active.binding, key_display=None))
 
 
 class HelpPage(LineView):

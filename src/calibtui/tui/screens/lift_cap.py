@@ -15,6 +15,7 @@ from textual.widgets import Input, Static
 from calibtui.core.money import eur
 from calibtui.tui.figures import euros
 from calibtui.tui.text import plain
+from calibtui.tui.widgets.key_line import KeyLine
 
 
 class LiftCapScreen(ModalScreen[tuple[str, str] | None]):
@@ -50,6 +51,7 @@ class LiftCapScreen(ModalScreen[tuple[str, str] | None]):
             yield Input(placeholder="goes into the audit trail", compact=True, id="why", max_length=500)
             yield Static("", markup=False, classes="problem")
             yield Static("enter next, then sets it · esc leaves it", markup=False, classes="hint")
+        yield KeyLine()
 
     @on(Input.Submitted)
     def _next(self, event: Input.Submitted) -> None:

@@ -101,7 +101,9 @@ class OverviewScreen(WorkbenchScreen):
         from calibtui.engine.wire.runs import Log
 
         end = self.query_one(LogEnd)
-        log = await self.ask(Log(limit=end.room)) if end.room and self.is_current else None
+        if not end.room or not self.is_current:
+            return
+        log = await self.ask(Log(limit=end.room))
         if log is not None:
             end.say(log.lines)
 

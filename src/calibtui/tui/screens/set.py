@@ -62,7 +62,7 @@ L locks: the manifest is written and the set never changes again. 4 goes on to q
         Binding("x", "mark('excluded')", "exclude", id="set.exclude", tooltip="In no set, or no longer"),
         Binding("u", "undo", "undo", id="set.undo", tooltip="Takes the last change of marks back"),
         Binding("k", "keep", "keep", id="set.keep", tooltip="Keeps the knobs that were tried out"),
-        Binding("escape", "take_back", "take back", id="set.take_back", tooltip="Takes tried knobs back"),
+        Binding("escape", "take_back", "revert", id="set.take_back", tooltip="Takes tried knobs back"),
         Binding("L", "lock", "lock", id="set.lock", tooltip="Locks the draft under a name"),
         Binding("c", "compare", "compare with", id="set.compare", tooltip="Chooses the set to compare with"),
         Binding("o", "open", "open set", id="set.open", tooltip="Looks at a locked set, or at the draft again"),
