@@ -34,7 +34,7 @@ class Squares:
 
 @dataclass(frozen=True)
 class Troubled:
-    """Does what the job says: "refuse", "crash", "die" or "hang" (once it has touched `touched`)."""
+    """Does what the job says: "refuse", "crash", "die", "die once" or "hang" (once it has touched `touched`)."""
 
     touched: Path
 
@@ -44,7 +44,8 @@ class Troubled:
                 raise ModelError("The model is not to the worker's taste.", "Give it another.")
             if job == "crash":
                 raise ZeroDivisionError("in the worker")
-            if job == "die":
+            if job == "die" or (job == "die once" and not self.touched.exists()):
+                self.touched.touch()
                 os.kill(os.getpid(), signal.SIGKILL)
             if job == "hang":
                 self.touched.with_suffix(f".{os.getpid()}").touch()

@@ -80,6 +80,13 @@ def test_what_a_job_or_a_kit_raises_is_raised_here(tmp_path):
 
 
 @needs_ray
+def test_the_job_of_a_lost_worker_is_done_by_another(tmp_path):
+    with crew_of(Troubled(tmp_path / "at")) as crew:
+        done = list(in_order(crew.finished(["one", "die once", "two", "three"])))
+    assert [each.result for each in done] == ["one", "die once", "two", "three"]
+
+
+@needs_ray
 def test_a_worker_that_is_lost_again_and_again_is_one_error(tmp_path):
     with crew_of(Troubled(tmp_path)) as crew, pytest.raises(CalibtuiError, match="A worker on the Ray cluster is lost"):
         list(crew.finished(["die"]))

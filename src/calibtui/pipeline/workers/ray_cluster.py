@@ -5,11 +5,13 @@ store, jobs and results by its calls.
 from __future__ import annotations
 
 import contextlib
+import itertools
 import logging
 import signal
 import socket
 import time
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
 from types import ModuleType
 from typing import Any, Generic
 
@@ -25,12 +27,23 @@ FREE_WITHIN_S = 300.0
 """A cluster on which no CPU gets free for so long is said to be taken, s."""
 REACHED_WITHIN_S = 10.0
 LOST = 1
-"""Times that a worker is begun anew elsewhere when its node is lost."""
+"""Workers that one job may lose, as their nodes go, until it is held to be what ends them."""
 _HINT = "What was measured is kept; the same command goes on."
 
 
+@dataclass(frozen=True, slots=True)
+class _Given(Generic[Job]):
+    """A job in hand; `lost`: how many workers were lost with it."""
+
+    place: int
+    job: Job
+    lost: int = 0
+
+
 class RayCluster(Generic[Job, Result]):
-    """`size` 0: an actor for each CPU of the cluster. Actors join as they get a CPU; one is enough to go on."""
+    """`size` 0: an actor for each CPU of the cluster. Actors join as they get a CPU, and where one is lost, another
+    does
+    its job: one is enough to go on."""
 
     def __init__(self, kit: Kit[Job, Result], address: str, size: int, stop: StopFlag) -> None:
         """Raises ConfigurationError where Ray isn't installed, or nothing answers at `address`."""
@@ -45,20 +58,20 @@ class RayCluster(Generic[Job, Result]):
         self._busy: dict[Any, Any] = {}
 
     def finished(self, jobs: Iterable[Job]) -> Iterator[Done[Result]]:
-        places: dict[Any, int] = {}
-        rest = enumerate(jobs)
-        given = next(rest, None)
-        if given is not None and not self._actors:
+        given: dict[Any, _Given[Job]] = {}
+        rest: Iterator[_Given[Job]] = (_Given(place, job) for place, job in enumerate(jobs))
+        following = next(rest, None)
+        if following is not None and not self._actors:
             self._start()
         asked = time.monotonic()
-        while given is not None or places:
+        while following is not None or given:
             self._stop.raise_if_set()
-            while given is not None and self._idle:
+            while following is not None and self._idle:
                 actor = self._idle.pop()
-                reference = actor.do.remote(given[1])
+                reference = actor.do.remote(following.job)
                 self._busy[reference] = actor
-                places[reference] = given[0]
-                given = next(rest, None)
+                given[reference] = following
+                following = next(rest, None)
             if not self._busy and time.monotonic() - asked > FREE_WITHIN_S:
                 raise ConfigurationError(
                     f"No CPU of the Ray cluster at {self._address} got free within {FREE_WITHIN_S:.0f} s.",
@@ -69,11 +82,18 @@ class RayCluster(Generic[Job, Result]):
                 if reference in self._joining:
                     self._join(reference)
                     continue
-                result, seconds = self._received(reference)
-                self._idle.append(self._busy.pop(reference))
-                place = places.pop(reference, None)
-                if place is not None:
-                    yield Done(place, result, seconds)
+                actor, job = self._busy.pop(reference), given.pop(reference, None)
+                try:
+                    result, seconds = self._received(reference)
+                except self._ray.exceptions.RayError as error:
+                    self._check_left(error)
+                    if job is not None:
+                        rest = itertools.chain([_again(job, error)], rest)
+                        following = following or next(rest)
+                    continue
+                self._idle.append(actor)
+                if job is not None:
+                    yield Done(job.place, result, seconds)
 
     def close(self) -> None:
         with contextlib.suppress(Exception):  # whatever is left of a cluster that is gone
@@ -83,30 +103,36 @@ class RayCluster(Generic[Job, Result]):
 
     def _start(self) -> None:
         kit = self._ray.put(self._kit.carried(lambda files: stored(self._ray, files)))
-        options = {"num_cpus": 1, "max_restarts": LOST, "max_task_retries": LOST}
-        remote = self._ray.remote(**options)(Actor)
+        remote = self._ray.remote(num_cpus=1)(Actor)
         self._actors = [remote.remote(kit) for _ in range(self.size)]
         self._joining = {actor.about.remote(): actor for actor in self._actors}
 
     def _join(self, reference: Any) -> None:
         """Raises ConfigurationError for a worker whose libraries would compute something else."""
-        node, theirs = self._received(reference)
+        actor = self._joining.pop(reference)
+        try:
+            node, theirs = self._received(reference)
+        except self._ray.exceptions.RayError as error:
+            self._check_left(error)
+            return
         if theirs != (ours := versions()):
             other = next(name for name in ours if theirs.get(name) != ours[name])
             raise ConfigurationError(
                 f"The Ray node {node} has {other} {theirs.get(other)}, this machine has {ours[other]}.",
                 "Install the same versions on every node: figures of different ones don't compare.",
             )
-        self._idle.append(self._joining.pop(reference))
+        self._idle.append(actor)
+
+    def _check_left(self, error: Exception) -> None:
+        if not (self._idle or self._busy or self._joining):
+            raise _lost(error) from error
 
     def _received(self, reference: Any) -> Any:
-        errors = self._ray.exceptions
+        """Raises what the worker raised, RayError where it is lost."""
         try:
             return self._ray.get(reference)
-        except errors.RayTaskError as error:
+        except self._ray.exceptions.RayTaskError as error:
             raise _cause(error) from error
-        except errors.RayError as error:
-            raise _lost(error) from error
 
 
 class Actor:
@@ -133,6 +159,13 @@ class Actor:
         if self._work is None:
             self._work = self._kit.opened()
         return self._work
+
+
+def _again(job: _Given[Job], error: Exception) -> _Given[Job]:
+    """The job for another worker. Raises CalibtuiError where it has lost too many."""
+    if job.lost >= LOST:
+        raise _lost(error) from error
+    return replace(job, lost=job.lost + 1)
 
 
 def _installed() -> ModuleType:
