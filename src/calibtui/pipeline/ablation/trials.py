@@ -4,6 +4,7 @@ found stays."""
 from __future__ import annotations
 
 import contextlib
+import itertools
 import math
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
@@ -71,13 +72,12 @@ class Trials:
             scratch = until_tried.enter_context(self._scratch())
             statistics = self._statistics(prepared, sets, missing, scratch)
             crew = until_tried.enter_context(self._crew(prepared, scratch))
-            together = min(TOGETHER, math.ceil(len(missing) / crew.size))
-            parts = [missing[place : place + together] for place in range(0, len(missing), together)]
+            parts = even_parts(missing, crew.size)
             jobs = (tuple(self._plan(statistics, sets, trial) for trial in part) for part in parts)
             self._tell(0, missing)
             for done in in_order(crew.finished(jobs)):
                 yield from zip(parts[done.place], done.result, strict=True)
-                self._tell(together * (done.place + 1), missing)
+                self._tell(sum(map(len, parts[: done.place + 1])), missing)
 
     @contextlib.contextmanager
     def _scratch(self) -> Iterator[Path]:
@@ -108,7 +108,7 @@ class Trials:
 
     def _tell(self, done: int, missing: Sequence[Trial]) -> None:
         total = len(missing)
-        self.context.tell("ablate", min(done, total), total, "INT8 models on the evaluation frames")
+        self.context.tell("ablate", done, total, "INT8 models on the evaluation frames")
 
     def _statistics(
         self, prepared: PreparedModel, sets: Mapping[str, ProposedSet], missing: Sequence[Trial], scratch: Path
@@ -154,3 +154,11 @@ class Trials:
         key = self._key(trial)
         keep_pass(self.context, key, key, done, ablation=list(trial))
         return done
+
+
+def even_parts(trials: Sequence[Trial], workers: int) -> list[Sequence[Trial]]:
+    """`trials` in their order, in parts of TOGETHER or fewer that keep all workers busy equally long."""
+    rounds = math.ceil(len(trials) / (workers * TOGETHER))
+    count = min(len(trials), workers * rounds)
+    ends = [len(trials) * number // count for number in range(count + 1)]
+    return [trials[first:last] for first, last in itertools.pairwise(ends)]
