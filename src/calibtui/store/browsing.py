@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
+import duckdb
 import pyarrow as pa
 
 from calibtui.core.scores import Score
@@ -14,6 +16,8 @@ from calibtui.store.table import Table
 
 BATCH = 1 << 16
 """Rows that are read at once."""
+KEPT = "256MB"
+LET_GO_EVERY = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,10 +128,30 @@ class BrowsingTable(Table):
         )
         return self._batches(sql, [prompt_digest, model, parameters_digest, after, until, *around])
 
-    def _batches(self, sql: str, parameters: Sequence[Any] = ()) -> Iterator[pa.RecordBatch]:
+    def _batches(self, sql: str, parameters: Sequence[Any] = (), rows: int = BATCH) -> Iterator[pa.RecordBatch]:
         """The rows piece by piece, so that a million of them never are in memory at once."""
         with self._cursor() as cursor:
-            yield from cursor.sql(sql, params=list(parameters)).to_arrow_reader(BATCH)
+            yield from cursor.sql(sql, params=list(parameters)).to_arrow_reader(rows)
+
+    def descriptors(self, version: int) -> Iterator[pa.RecordBatch]:
+        """digest and vector of all there are, in no order."""
+        sql = "SELECT digest, vector FROM descriptors WHERE version = ?"
+        try:
+            for number, batch in enumerate(self._batches(sql, [version], BATCH // 8)):
+                yield batch
+                if number % LET_GO_EVERY == 0:
+                    self._let_go()
+        finally:
+            self._let_go()
+
+    def _let_go(self) -> None:
+        """Gives the memory back of what was read of the file, but for KEPT: the database keeps all that it reads, and a
+        look at every descriptor would cost a gigabyte for good."""
+        with suppress(duckdb.Error), self._cursor() as cursor:
+            try:
+                cursor.execute(f"SET GLOBAL memory_limit = '{KEPT}'")
+            finally:
+                cursor.execute("RESET GLOBAL memory_limit")
 
     def failures(self, prompt_digest: str, model: str) -> pa.Table:
         """digest and error of the newest failure of each frame that this judge failed for."""

@@ -1,20 +1,27 @@
-"""Descriptors of a large pool in three eighths of their size: enough to tell which frames look like one.
+"""Descriptors of a large pool in a twenty-fifth of their size: enough to tell which frames may look like one.
 
 The projection on the first principal axes of a sample keeps most of what descriptors of real pictures differ in; the
-candidates that it finds are compared by all their components, rounded to 8 bits: a cosine is off by less than 0.005.
-Made beside the answers, since a million frames take some seconds.
+candidates that it finds are compared by all their components, rounded to 8 bits, which are in a file: a cosine is off
+by
+less than 0.005. Made beside the answers, since a million frames take some seconds.
 """
 
 from __future__ import annotations
 
+import os
+import tempfile
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
+from calibtui.core.errors import ConfigurationError
 from calibtui.engine.queries.pool_rows import PoolRows
 from calibtui.engine.queries.registry import QueryContext
 from calibtui.engine.queries.remembering import place_for
@@ -23,52 +30,95 @@ from calibtui.store.browsing import Extent
 AXES = 32
 SAMPLE = 4096
 CANDIDATES = 512
-BLOCK = 50_000
-
-Read = Callable[[Sequence[str]], NDArray[np.float32]]
+BLOCK = 1 << 14
+"""Rows that are compared at once, so that they stay in the processor's cache."""
+NICE = 10
 
 
 @dataclass(frozen=True)
 class Sketch:
-    """Of the U usable frames by place: `projected` (U, AXES) float32; `rounded` (U, D) int8 × `step` (U,) float32 is
-    the
-    descriptor."""
+    """Of U usable frames in the order they are stored, row by row. `place_of` (U,) int32 of a row and `row_of` (U,)
+    int32 of a place. `projected` (U, AXES) int8 × `scale` (AXES,) float32; `rounded`: a file of (U, D) int8 ×
+    `step` (U,) float32, which is the descriptor."""
 
-    projected: NDArray[np.float32]
-    rounded: NDArray[np.int8]
+    place_of: NDArray[np.int32]
+    row_of: NDArray[np.int32]
+    projected: NDArray[np.int8]
+    scale: NDArray[np.float32]
+    rounded: IO[bytes]
+    size: int
     step: NDArray[np.float32]
 
     def candidates(self, place: int) -> NDArray[np.int64]:
         """Places of the frames that may be most like the one at `place`, itself among them."""
-        likeness = self.projected @ self.projected[place]
+        wanted = self.projected[self.row_of[place]] * self.scale**2
+        likeness = np.empty(len(self.projected), np.float32)
+        for first in range(0, len(likeness), BLOCK):
+            block = self.projected[first : first + BLOCK].astype(np.float32)
+            # A product by the linear algebra library would wake its threads for each block, which costs more than it.
+            likeness[first : first + BLOCK] = np.einsum("ra,a->r", block, wanted)
         count = min(CANDIDATES, len(likeness))
-        return np.argpartition(-likeness, count - 1)[:count].astype(np.int64)
+        return self.place_of[np.argpartition(-likeness, count - 1)[:count]].astype(np.int64)
 
     def nearest(self, place: int, count: int) -> list[tuple[int, float]]:
         """(place, cosine) of the `count` frames most like the one at `place`, the likest first."""
         places = self.candidates(place)
         places = places[places != place]
-        cosine = (self.rounded[places] * self.step[places, None]) @ (self.rounded[place] * self.step[place])
+        cosine = self._descriptors(places) @ self._descriptors(np.array([place]))[0]
         best = np.argsort(-cosine, kind="stable")[:count]
         return [(int(places[row]), float(cosine[row])) for row in best]
 
+    def _descriptors(self, places: NDArray[np.int64]) -> NDArray[np.float32]:
+        """(P, D) float32."""
+        rows, file = self.row_of[places], self.rounded.fileno()
+        read = b"".join(os.pread(file, self.size, row * self.size) for row in rows.tolist())
+        return np.frombuffer(read, np.int8).reshape(-1, self.size) * self.step[rows, None]
 
-def sketch_of(rows: PoolRows, read: Read) -> Sketch:
-    """`read` gives descriptors (P, D) by digest."""
-    draw = np.random.default_rng(0)
-    drawn = np.sort(draw.choice(rows.usable, min(SAMPLE, rows.usable), replace=False))
-    _, _, axes = np.linalg.svd(read(rows.digests_of(drawn)), full_matrices=False)
+
+def sketch_of(rows: PoolRows, stored: Iterable[pa.RecordBatch], folder: Path) -> Sketch:
+    """`stored`: every descriptor, as BrowsingTable.descriptors gives them, read once; the file is in `folder`, has no
+    name and goes with the sketch. Raises ConfigurationError where a frame has no descriptor."""
+    drawn = np.zeros(len(rows) + 1, bool)
+    drawn[np.random.default_rng(0).choice(rows.usable, min(SAMPLE, rows.usable), replace=False)] = True
+    places, steps, sample = [np.zeros(0, np.int32)], [np.zeros(0, np.float32)], []
+    file = tempfile.TemporaryFile(dir=folder, buffering=0)  # noqa: SIM115 - the sketch closes it
+    for batch in stored:
+        found = rows.places(batch["digest"])
+        keep = (found >= 0) & (found < rows.usable)
+        vectors = batch["vector"].flatten().to_numpy().reshape(len(found), -1)[keep]
+        step = np.maximum(np.abs(vectors).max(axis=1), 1e-12) / 127
+        file.write(np.rint(vectors / step[:, None]).astype(np.int8).tobytes())
+        places.append(found[keep].astype(np.int32))
+        steps.append(step.astype(np.float32))
+        sample.append(vectors[drawn[places[-1]]])
+    place_of, step = np.concatenate(places), np.concatenate(steps)
+    if len(place_of) != rows.usable:
+        raise ConfigurationError("The pool was indexed by another version of calibtui.", "Index it anew.")
+    row_of = np.empty(len(place_of), np.int32)
+    row_of[place_of] = np.arange(len(place_of), dtype=np.int32)
+    basis, scale = _axes(np.concatenate(sample))
+    return Sketch(place_of, row_of, _projected(file, step, basis / scale), scale, file, len(basis), step)
+
+
+def _axes(sample: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """(D, AXES) principal axes of a sample, and (AXES,) what a unit of 8 bits is worth along each."""
+    _, _, axes = np.linalg.svd(sample, full_matrices=False)
     basis = np.ascontiguousarray(axes[:AXES].T, np.float32)
-    projected = np.empty((rows.usable, basis.shape[1]), np.float32)
-    rounded = np.empty((rows.usable, len(basis)), np.int8)
-    step = np.empty(rows.usable, np.float32)
-    for first in range(0, rows.usable, BLOCK):
+    # What lies beyond the sample's extremes by more than a quarter is taken for that.
+    scale = 1.25 * np.maximum(np.abs(sample @ basis).max(axis=0), 1e-6) / 127
+    return basis, scale.astype(np.float32)
+
+
+def _projected(file: IO[bytes], step: NDArray[np.float32], onto: NDArray[np.float32]) -> NDArray[np.int8]:
+    """(U, AXES) of the rounded descriptors in `file`; `onto` (D, AXES)."""
+    projected = np.empty((len(step), onto.shape[1]), np.int8)
+    size = len(onto)
+    for first in range(0, len(step), BLOCK):
         block = slice(first, first + BLOCK)
-        vectors = read(rows.digests_of(np.arange(first, min(first + BLOCK, rows.usable))))
-        projected[block] = vectors @ basis
-        step[block] = np.maximum(np.abs(vectors).max(axis=1), 1e-12) / 127
-        rounded[block] = np.rint(vectors / step[block, None])
-    return Sketch(projected, rounded, step)
+        rounded = np.frombuffer(os.pread(file.fileno(), BLOCK * size, first * size), np.int8).reshape(-1, size)
+        along = (rounded.astype(np.float32) @ onto) * step[block, None]
+        projected[block] = np.clip(np.rint(along), -127, 127)
+    return projected
 
 
 class SketchKeeper:
@@ -84,23 +134,30 @@ class SketchKeeper:
         """The one that is there, of whatever pool."""
         return self._sketch
 
-    def newest(self, rows: PoolRows, read: Read) -> Sketch | None:
+    def newest(self, extent: Extent, make: Callable[[], Sketch]) -> Sketch | None:
         """None while it is being made."""
         with self._lock:
-            if self._of != rows.extent:
-                self._of, self._sketch = rows.extent, None
-                threading.Thread(target=self._make, args=(rows, read), daemon=True).start()
+            if self._of != extent:
+                self._of, self._sketch = extent, None
+                threading.Thread(target=self._make, args=(extent, make), daemon=True).start()
             return self._sketch
 
-    def _make(self, rows: PoolRows, read: Read) -> None:
+    def _make(self, extent: Extent, make: Callable[[], Sketch]) -> None:
+        with suppress(OSError):
+            # Of this thread alone: whoever asks the engine something goes first.
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICE)
         # An engine that ends closes the store under this thread; without a sketch the store is searched.
         with suppress(Exception):
-            made = sketch_of(rows, read)
+            made = make()
             with self._lock:
-                if self._of == rows.extent:
+                if self._of == extent:
                     self._sketch = made
 
 
-def newest_sketch(context: QueryContext, rows: PoolRows, read: Read) -> Sketch | None:
-    """The pool's sketch; None while it is being made."""
-    return place_for(context, "descriptor sketch", SketchKeeper).newest(rows, read)
+def newest_sketch(context: QueryContext, rows: PoolRows, version: int) -> Sketch | None:
+    """The pool's sketch, of descriptors of that version; None while it is being made."""
+
+    def make() -> Sketch:
+        return sketch_of(rows, context.store.browsing.descriptors(version), context.state)
+
+    return place_for(context, "descriptor sketch", SketchKeeper).newest(rows.extent, make)

@@ -9,7 +9,7 @@ import numpy as np
 from calibtui.core.errors import ConfigurationError
 from calibtui.core.frame_filter import Flag, parse_filter
 from calibtui.engine.queries.frame_passing import Mask, counted, passing
-from calibtui.engine.queries.pool_view import DROPPED, EXCLUDED, PICKED, PINNED, PoolView, pool_view
+from calibtui.engine.queries.pool_view import DROPPED, EXCLUDED, PICKED, PINNED, PoolView
 from calibtui.engine.queries.ranking import Column, Order, Ranker
 from calibtui.engine.queries.registry import QueryContext
 from calibtui.engine.queries.remembering import place_for, remembered
@@ -39,9 +39,8 @@ def ordered(
     )
 
 
-def prepare_orders(context: QueryContext) -> None:
+def prepare_orders(context: QueryContext, view: PoolView) -> None:
     """Works out what the first to sort would have to wait for."""
-    view = pool_view(context)
     for sort in SORTS:
         if view.truth is not None or sort not in ("objects", "classes"):
             for descending in (True, False):

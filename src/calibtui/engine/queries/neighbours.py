@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibtui.core.errors import ConfigurationError
-from calibtui.engine.queries.descriptor_sketch import newest_sketch
+from calibtui.engine.queries.descriptor_sketch import Sketch, newest_sketch
 from calibtui.engine.queries.pool_rows import PoolRows
 from calibtui.engine.queries.pool_view import PoolView
 from calibtui.engine.queries.registry import QueryContext
@@ -62,6 +62,13 @@ def stored_descriptors(context: QueryContext, digests: Sequence[str]) -> NDArray
     return found
 
 
+def pool_sketch(context: QueryContext, rows: PoolRows) -> Sketch | None:
+    """Of a pool of more than IN_MEMORY frames; None while it is being made."""
+    if rows.usable <= IN_MEMORY:
+        return None
+    return newest_sketch(context, rows, DESCRIPTOR_VERSION)
+
+
 def _nearest(context: QueryContext, rows: PoolRows, place: int) -> list[tuple[int, float]]:
     if rows.usable <= IN_MEMORY:
         vectors = descriptors(context, rows)
@@ -73,7 +80,7 @@ def _nearest(context: QueryContext, rows: PoolRows, place: int) -> list[tuple[in
         best = np.argpartition(-cosine, count - 1)[:count]
         best = best[np.argsort(-cosine[best], kind="stable")]
         return [(int(other), float(cosine[other])) for other in best]
-    sketch = newest_sketch(context, rows, lambda digests: stored_descriptors(context, digests))
+    sketch = pool_sketch(context, rows)
     if sketch is not None:
         return sketch.nearest(place, SHOWN)
     own = stored_descriptors(context, [rows.digest(place)])[0]

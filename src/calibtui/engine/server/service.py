@@ -15,7 +15,7 @@ from calibtui.engine.jobs.desk import JobDesk
 from calibtui.engine.jobs.relayed_metrics import RelayedMetrics
 from calibtui.engine.jobs.settings_now import SettingsNow
 from calibtui.engine.jobs.working import Working
-from calibtui.engine.queries.frame_order import prepare_orders
+from calibtui.engine.queries.preparing import prepare
 from calibtui.engine.queries.registry import COMMANDS, QUERIES, QueryContext, load_all
 from calibtui.engine.server.board import BETWEEN_S, Board
 from calibtui.engine.server.commands import OWN, carry_out
@@ -168,9 +168,8 @@ class Service:
         return COMMANDS[type(command)](self.context(by), command)
 
     async def _preparing(self) -> None:
-        """Whoever sorts a large pool first finds its orders worked out."""
         with contextlib.suppress(CalibtuiError):
-            await self.in_thread(lambda: prepare_orders(self.context()))
+            await self.in_thread(lambda: prepare(self.context()))
 
     async def _publishing(self) -> None:
         while True:
