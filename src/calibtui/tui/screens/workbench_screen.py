@@ -64,6 +64,12 @@ class WorkbenchScreen(Screen[None]):
     def __init__(self) -> None:
         super().__init__()
         self._compositor = FrugalCompositor()
+        # Rules are matched once and not again for the size there is; and the style sheet is the one that holds: Textual
+        # would parse it anew for every screen that is opened.
+        width, height = self.app.size
+        self.add_class(*self._get_breakpoint_classes(width, self.HORIZONTAL_BREAKPOINTS), update=False)
+        self.add_class(*self._get_breakpoint_classes(height, self.VERTICAL_BREAKPOINTS), update=False)
+        self._css_update_count = self.app._css_update_count
 
     @property
     def workbench(self) -> Workbench:
