@@ -141,7 +141,8 @@ class Tour:
         return "\n".join("".join(segment.text for segment in strip) for strip in strips)
 
     def _scored(self) -> int:
-        return self.app.snapshot.totals.scored if self.app.snapshot else 0
+        scoring = self.app.snapshot.scoring if self.app.snapshot else None
+        return scoring.done if scoring else 0
 
     def _busy(self) -> bool:
         jobs = self.app.snapshot.jobs if self.app.snapshot else ()

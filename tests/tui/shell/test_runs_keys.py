@@ -86,3 +86,9 @@ async def test_r_does_a_run_again(open_workbench: Open) -> None:
         before = len(pilot.app.snapshot.jobs)
         await pressed(pilot, "r")
         await until(pilot, lambda: len(pilot.app.snapshot.jobs) > before or "3 runs" in text(pilot.app), 30)
+
+
+async def test_a_run_is_named_by_what_it_did(open_workbench: Open) -> None:
+    async with open_workbench("runs", "2 runs", (80, 24)) as pilot:
+        assert "  pool " in text(pilot.app)
+        assert "job pool" not in text(pilot.app)

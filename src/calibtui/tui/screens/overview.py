@@ -65,7 +65,8 @@ class OverviewScreen(WorkbenchScreen):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("s", "start", "start", id="overview.start", tooltip="Starts one stage, or all that is left to do."),
         Binding("p", "pause", "pause/resume", id="overview.pause",
-                tooltip="Holds all jobs, for everyone, or lets them go on. Questions on their way are still answered."),
+                tooltip="Holds all jobs, for everyone, or lets them go on. Questions on their way are still answered, "
+                "and a batch that was handed in stays with its provider."),
         Binding("c", "cancel", "cancel", id="overview.cancel",
                 tooltip="Ends the running job at its next safe point, or takes a waiting one out of the queue."),
     ]  # fmt: skip

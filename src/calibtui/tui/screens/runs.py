@@ -10,7 +10,7 @@ from textual.binding import Binding, BindingType
 from textual.widgets import Input
 
 from calibtui.engine.wire.runs import Diff, Rerun, Run, RunLine, Runs
-from calibtui.engine.wire.snapshot import Snapshot
+from calibtui.engine.wire.snapshot import STAGES, Snapshot
 from calibtui.tui.figures import count, duration, euros, moment
 from calibtui.tui.screens.workbench_screen import WorkbenchScreen
 from calibtui.tui.states import sign
@@ -119,12 +119,12 @@ class RunsScreen(WorkbenchScreen):
             stages = " ".join(name for name, _ in run.stages)
             line = [
                 *line,
-                (padded(run.command, 12), "plain"),
+                (padded(_command(run), 12), "plain"),
                 (padded(stages, 30), "muted"),
                 (right(took, 10), "plain"),
             ]
             return [*line, (right(euros(run.spent), 11), "strong"), (cut("  " + run.said, width - 97), "muted")]
-        line = [*line, (padded(run.command, 10), "plain"), (right(euros(run.spent), 10), "strong")]
+        line = [*line, (padded(_command(run), 10), "plain"), (right(euros(run.spent), 10), "strong")]
         return [*line, (cut("  " + run.said, max(0, width - 54)), "muted")]
 
     def action_filter(self) -> None:
@@ -175,6 +175,12 @@ class RunsScreen(WorkbenchScreen):
         current = self.query_one(RunList).current
         if current is not None:
             self.send(Rerun(run=current.run))
+
+
+def _command(run: RunLine) -> str:
+    """A job's command is what it was to do: its stages, which are few words where they are not all."""
+    name = run.command.removeprefix("job ")
+    return "everything" if name.split() == list(STAGES) else name
 
 
 def _title(width: int) -> Line:

@@ -21,6 +21,7 @@ from calibtui.tui.pictures.depth import depth_of
 from calibtui.tui.pictures.half_blocks import half_block_strips
 from calibtui.tui.widgets.pool_reader import Asks
 from calibtui.tui.widgets.pool_row import note_strip
+from calibtui.tui.widgets.wrapping import wrapped
 
 INKS = {"truth": "good", "float": "accent", "int8": "warn"}
 """The role of each source's colour, as legends show it."""
@@ -118,7 +119,7 @@ class FrameView(Widget):
         try:
             picture = await self._engine.ask(wanted)
         except CalibtuiError as error:
-            self.clear(error.message)
+            self.clear(f"{error.message} {error.hint}".strip())
             return
         self._kept[wanted] = picture
         while len(self._kept) > KEPT:
@@ -178,7 +179,10 @@ class FrameView(Widget):
     def render_line(self, y: int) -> Strip:
         width, height = self.content_size
         if self._note:
-            return note_strip(self._note if y == height // 2 else "", width, {"muted": self.rich_style})
+            lines = wrapped(self._note, width - 2)
+            at = y - (height - len(lines)) // 2
+            said = lines[at] if 0 <= at < len(lines) else ""
+            return note_strip(said, width, {"muted": self.rich_style})
         line = y - self._upper
         if not 0 <= line < len(self._strips):
             return Strip.blank(width, self.rich_style)
