@@ -63,3 +63,17 @@ def test_file_names_can_not_break_out_of_the_toml(tmp_path, calibtui, sample_dat
     assert result.code == 0, result.err
     assert load_settings(tmp_path).pool.images == ('pool"]\n[model',)
     assert "\n[model" not in result.out
+
+
+def test_annotations_that_lie_with_the_evaluation_frames_are_not_taken_for_the_pools(make_workspace, calibtui):
+    root = make_workspace()
+    (root / "calibtui.toml").unlink()
+    (root / "eval").rename(root / "images")
+    (root / "eval").mkdir()
+    (root / "images").rename(root / "eval" / "images")
+    (root / "eval.json").rename(root / "eval" / "annotations.json")
+    result = calibtui("init", root)
+    assert result.code == 0, result.err
+    settings = load_settings(root)
+    assert settings.evaluation.annotations == "eval/annotations.json"
+    assert settings.pool.annotations is None

@@ -16,6 +16,7 @@ from calibtui.core.boxes import Detections, GroundTruth
 from calibtui.core.shapes import Mask
 from calibtui.evaluation.bootstrap import paired_drop
 from calibtui.evaluation.coco import match, mean_ap
+from calibtui.evaluation.similarity import mask_areas
 
 SIDE = 420
 CLASSES = 3
@@ -138,3 +139,9 @@ def test_detections_without_the_shapes_that_are_asked_for_are_refused(world) -> 
     found, truths = world(0, frames=3, classes=CLASSES)
     with pytest.raises(ValueError, match="no masks"):
         match(found, truths, CLASSES, "masks")
+
+
+def test_more_masks_than_a_byte_can_count_have_their_areas() -> None:
+    masks = [ellipse(np.array([0, 0, 4 + number % 60, 30]), 1.0) for number in range(600)]
+    expected = [int(tools.decode(mask.rle).sum()) for mask in masks]
+    assert mask_areas(masks).tolist() == expected

@@ -19,6 +19,9 @@ from calibtui.evaluation.overlap import Pairs
 Floats = NDArray[np.float64]
 Indices = NDArray[np.int64]
 
+_AREAS_AT_ONCE: Final = 255
+"""pycocotools keeps the number of masks in a byte, and numpy 2 refuses a larger one."""
+
 PERSON_SIGMAS: Final[Floats] = (
     np.array([26, 25, 25, 35, 35, 79, 79, 72, 72, 62, 62, 107, 107, 87, 87, 89, 89], np.float64) / 1000
 )
@@ -32,7 +35,9 @@ def sigmas_of(keypoints: int) -> Floats:
 
 def mask_areas(masks: Sequence[Mask]) -> Floats:
     """(N,) px²."""
-    return np.asarray(mask_tools().area([mask.rle for mask in masks]), np.float64) if masks else np.zeros(0)
+    codes = [mask.rle for mask in masks]
+    parts = [mask_tools().area(codes[i : i + _AREAS_AT_ONCE]) for i in range(0, len(codes), _AREAS_AT_ONCE)]
+    return np.concatenate(parts).astype(np.float64) if parts else np.zeros(0)
 
 
 def extents(keypoints: Floats) -> Floats:

@@ -93,8 +93,17 @@ def _annotations_of(images: str | None, coco: list[str], labels: Counter[str]) -
     for folder in labels:
         if folder.startswith(images) or folder.endswith(f"labels/{Path(images).name}"):
             return folder
-    alone = [name for name in coco if Path(name).stem.lower() in ("annotations", "instances", "labels")]
+    alone = [
+        name
+        for name in coco
+        if Path(name).stem.lower() in ("annotations", "instances", "labels") and _lies_above(Path(name).parent, images)
+    ]
     return alone[0] if alone else None
+
+
+def _lies_above(folder: Path, images: str) -> bool:
+    """Whether annotations in `folder` may be those of `images`: a directory of other pictures has its own."""
+    return folder.name.lower() in ("", "annotations") or folder in Path(images).parents
 
 
 def _is_coco(path: Path) -> bool:
