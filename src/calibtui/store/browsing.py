@@ -200,7 +200,10 @@ class BrowsingTable(Table):
             f"SELECT digest, list_inner_product(vector, ?::FLOAT[]) AS cosine FROM descriptors "
             f"WHERE version = {int(version)} ORDER BY cosine DESC LIMIT {int(limit)}"
         )
-        return [(str(digest), float(cosine)) for digest, cosine in self._rows(sql, [list(vector)])]
+        try:
+            return [(str(digest), float(cosine)) for digest, cosine in self._rows(sql, [list(vector)])]
+        finally:
+            self._let_go()
 
     def newest_scoring_run(self) -> str:
         """The run that last scored, "" for none."""
