@@ -19,7 +19,8 @@ from onnx import helper, numpy_helper
 from calibtui.quantization.chains import silu_of
 from calibtui.quantization.channels import ChannelStatistics
 from calibtui.quantization.equalization import SILU_DEAD
-from calibtui.quantization.graph import Graph, graph_of
+from calibtui.quantization.graph import Graph, graph_of, heads
+from calibtui.quantization.prepare import WEIGHTED
 from calibtui.quantization.schemes import Scheme
 
 Values = NDArray[np.float64]
@@ -34,6 +35,7 @@ _LEVELS = 255
 
 def scaled_by_channel(graph: Graph, scheme: Scheme, in_float: Collection[str] = ()) -> dict[str, onnx.NodeProto]:
     """Tensors that may have a scale a channel, each with its convolution: `in_float` are nodes that INT8 leaves out.
+    Not a detector's answers: the channel of a class that the frames happen not to show would be clipped to nothing.
 
     Empty for a scheme that does not round the results of convolutions, or rounds weights with one scale.
     """
@@ -44,8 +46,11 @@ def scaled_by_channel(graph: Graph, scheme: Scheme, in_float: Collection[str] = 
         return node.op_type in scheme.op_types and node.name not in in_float
 
     found = {}
+    answers = heads(graph, WEIGHTED)
     for node in graph.model.graph.node:
         result = node.output[0]
+        if result in answers:
+            continue
         readers = graph.consumers.get(result, [])
         if node.op_type != "Conv" or not in_integers(node) or result in graph.outputs or not readers:
             continue
