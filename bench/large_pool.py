@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import multiprocessing
 import os
+import statistics
 import tempfile
 import time
 from collections.abc import Iterable
@@ -24,7 +25,7 @@ from calibtui.engine.client.socket import SocketEngine
 from calibtui.engine.client.starting import attach_or_start
 from calibtui.engine.wire.curation import Mark, RecentChanges
 from calibtui.engine.wire.exchange import Query
-from calibtui.engine.wire.frames import SORTS, Find, Frames
+from calibtui.engine.wire.frames import SORTS, Find, Frame, Frames
 from calibtui.engine.wire.runs import Stop
 
 FIRST_ROWS_MS = 300.0
@@ -65,7 +66,8 @@ async def _measured(root: Path, frames: int) -> list[dict[str, Any]]:
         return [
             {"what": "the engine comes up, CPU", "value": came_up, "unit": "s"},
             {"what": "the first page, asked as soon as it answers", "value": at_once[0], "unit": "ms"},
-            {"what": "memory of the engine, every order worked out", "value": _resident_mib(place.pid), "unit": "MiB"},
+            {"what": "CPU by then", "value": _cpu_s(place.pid), "unit": "s"},
+            {"what": "memory of the engine, once all is prepared", "value": _resident_mib(place.pid), "unit": "MiB"},
             *await _asked(asked, frames),
             {"what": "memory of the engine after all this", "value": _resident_mib(place.pid), "unit": "MiB"},
         ]
@@ -88,7 +90,10 @@ async def _asked(asked: _Asked, frames: int) -> list[dict[str, Any]]:
         *await asked.slowest("the end of the pool", [end], lambda query: f"{query.offset:,}"),
         *await asked.slowest("jumps to a percentile", jumps, lambda query: f"{query.percentile:.0f}"),
     ]
-    digest = (await asked.engine.ask(end)).rows[0].digest
+    last = (await asked.engine.ask(end)).rows
+    looked = [(await asked.first_rows(Frame(digest=row.digest)))[0] for row in last[:9]]
+    rows.append({"what": "a frame in full, median of 9", "value": statistics.median(looked), "unit": "ms"})
+    digest = last[0].digest
     times = []
     for mark in ("pinned", "") * 3:
         began = time.monotonic()
