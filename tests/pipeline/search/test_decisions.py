@@ -90,7 +90,7 @@ def test_remedies_are_kept_only_where_they_take_error_off():
         return found
 
     first = Recipe("percentile", 99.999)
-    best = best_remedies(first, error, can_equalize=True, can_clip=always, can_scale=True, affordable=always)
+    best = best_remedies(first, error, can_equalize=True, can_clip=always, affordable=always)
     assert best == Recipe("mse", None, equalized=True)
 
 
@@ -99,7 +99,7 @@ def test_a_remedy_that_shows_only_with_layers_in_float_is_found_there():
         return 1.0 - 0.1 * (recipe.by_channel and bool(recipe.float_nodes))
 
     first = Recipe("minmax", bias_corrected=True)
-    assert best_remedies(first, error, can_equalize=False, can_clip=never, can_scale=True, affordable=always) == first
+    assert best_remedies(first, error, can_equalize=False, can_clip=never, affordable=always) == first
     last = replace(first, float_nodes=("a",))
     found = remedies_tried_again(last, error, can_scale=True, affordable=always)
     assert found == replace(last, by_channel=True)
@@ -115,7 +115,7 @@ def test_nothing_more_is_tried_when_time_is_up():
         return 1.0
 
     first = Recipe("minmax")
-    assert best_remedies(first, error, can_equalize=True, can_clip=always, can_scale=True, affordable=never) == first
+    assert best_remedies(first, error, can_equalize=True, can_clip=always, affordable=never) == first
     assert tried == [first]
 
 

@@ -23,7 +23,6 @@ def best_remedies(
     *,
     can_equalize: bool,
     can_clip: Callable[[], bool],
-    can_scale: bool,
     affordable: Callable[[], bool],
     expect: Callable[[Sequence[Recipe]], None] = lambda _: None,
 ) -> Recipe:
@@ -33,7 +32,7 @@ def best_remedies(
         expect([first, replace(first, equalized=True)])
     best, lowest = first, error(first)
     others = _other_calibrators(first)
-    for change in _changes(others, can_equalize, can_clip, can_scale):
+    for change in _changes(others, can_equalize, can_clip):
         if not affordable():
             break
         if others and change == others[0]:
@@ -49,7 +48,9 @@ def remedies_tried_again(
     recipe: Recipe, error: Callable[[Recipe], float], *, can_scale: bool, affordable: Callable[[], bool]
 ) -> Recipe:
     """`recipe`, which has layers in float, with the remedies that take something off its error now: with everything in
-    INT8 a few layers may be so far off that what helps the others doesn't show."""
+    INT8 a few layers are so far off that what helps the others doesn't show.
+
+    A scale a channel is tried only here: taken before the layers are chosen, it has led to worse ones."""
     best = recipe
     changes: list[dict[str, Any]] = [{"by_channel": can_scale}, {"bias_corrected": True}]
     for change in changes:
@@ -68,14 +69,12 @@ def _other_calibrators(first: Recipe) -> list[dict[str, Any]]:
 
 
 def _changes(
-    others: Sequence[dict[str, Any]], can_equalize: bool, can_clip: Callable[[], bool], can_scale: bool
+    others: Sequence[dict[str, Any]], can_equalize: bool, can_clip: Callable[[], bool]
 ) -> Iterator[dict[str, Any]]:
     """What is to be tried on the best so far, the remedies that can change most before those that build on them."""
     if can_equalize:
         yield {"equalized": True}
     if can_clip():
         yield {"through_activations": True}
-    if can_scale:
-        yield {"by_channel": True}
     yield from others
     yield {"bias_corrected": True}

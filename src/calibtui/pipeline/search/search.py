@@ -96,7 +96,6 @@ class Search:
             first,
             self._book.error,
             can_equalize=self._materials.can_equalize,
-            can_scale=self._materials.can_scale_by_channel,
             can_clip=lambda: self._materials.can_clip_behind_activations,
             affordable=self._within(FOR_REMEDIES),
             expect=self._book.expect,
@@ -111,7 +110,7 @@ class Search:
         last = remedies_tried_again(
             replace(best, float_nodes=floats[-1]),
             self._book.error,
-            can_scale=best.by_channel or self._materials.can_scale_by_channel,
+            can_scale=self._materials.can_scale_by_channel,
             affordable=self._within(FOR_ALL),
         )
         steps = [replace(last, float_nodes=nodes) for nodes in floats]
