@@ -86,7 +86,10 @@ class JobTable(Table):
             "SELECT stage, run, state, started_at, ended_at, summary FROM jobs "
             "QUALIFY row_number() OVER (PARTITION BY stage ORDER BY started_at DESC) = 1"
         )
-        return [StageRow(*row, json.loads(summary) if summary else None) for *row, summary in self._rows(sql)]
+        return [
+            StageRow(stage, run, state, started, ended, json.loads(summary) if summary else None)
+            for stage, run, state, started, ended, summary in self._rows(sql)
+        ]
 
     def stage_ends(self, stage: str) -> dict[str, float]:
         """When the stage ended, UTC seconds, by run; without runs in which it didn't."""

@@ -170,9 +170,12 @@ async def test_nothing_is_locked_after_esc_and_nothing_where_the_engine_refuses_
 async def test_an_empty_draft_is_not_locked_and_says_what_to_do(make_workbench: Make) -> None:
     engine = ModelEngine()
     said = "Nothing is scored yet: score the pool first."
-    engine.answers[Draft] = lambda query: replace(DRAFT, frames=(), size=0, said=said, overlap=None)
+    engine.answers[Draft] = lambda query: replace(
+        DRAFT, frames=(), size=0, said=said, overlap=None, mean_difficulty=None
+    )
     async with opened(make_workbench, engine) as pilot:
         assert said in text(pilot.app)
+        assert "→ 1, then s, scores the pool" in text(pilot.app)
         await pressed(pilot, "L")
         await until(pilot, lambda: "There is no draft to lock" in text(pilot.app))
 

@@ -30,6 +30,8 @@ class SetHeadline(LineView):
         if view is None:
             return [[(line, "muted")] for line in wrapped(self._waiting or "…", width)]
         lines: list[Line] = [_identity(view, width), _difference(view)]
+        if not view.size and not view.locked and view.mean_difficulty is None:
+            lines.append([("→ ", "accent"), ("1, then s, scores the pool", "strong")])
         if self._tried:
             said = f"~ tried out: {self._tried} · k keeps it, esc takes it back"
             lines += [[(line, "key")] for line in wrapped(said, width)]
