@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 import os
 import sys
 from pathlib import Path
@@ -33,6 +34,8 @@ def open_workbench(directory: Path) -> int:
         raise ConfigurationError(
             "The workbench needs a terminal, and this is none.", "Run it headless: calibtui --batch."
         )
+    # What is loaded and built until the first paint is no garbage; from then on the workbench collects again.
+    gc.disable()
     # Before the screen is taken, so that what keeps it from starting is told where it stays to be read.
     attach_or_start(root)
     from calibtui.cli.engines import terminal_name
@@ -44,7 +47,10 @@ def open_workbench(directory: Path) -> int:
     async def connect() -> SocketEngine:
         return await asyncio.to_thread(_attached, root, terminal)
 
-    return run_workbench(connect, workspace=str(root), themes=packaged("themes"), config=config_directory())
+    try:
+        return run_workbench(connect, workspace=str(root), themes=packaged("themes"), config=config_directory())
+    finally:
+        gc.enable()
 
 
 def config_directory() -> Path:

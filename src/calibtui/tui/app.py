@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Iterator
 from dataclasses import replace
@@ -137,8 +138,14 @@ class Workbench(App[None]):
         if self.screen_stack:
             self.screen.refresh()
 
+    def on_unmount(self) -> None:
+        gc.unfreeze()
+
     def _begin_to_follow(self) -> None:
-        """After the first paint: what a client of the engine imports is not waited for."""
+        """After the first paint: what a client of the engine imports is not waited for. What is there stays: no
+        collection of garbage need look through it."""
+        gc.freeze()
+        gc.enable()
         self.run_worker(self.connection.run(), group="connection", exit_on_error=False)
 
     def _problem(self, error: CalibtuiError) -> None:
