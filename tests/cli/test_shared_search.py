@@ -23,6 +23,8 @@ max_map_drop = 0.6
 MISSED = 5
 # Over calibration sets and divisions of the frames the drop on 85 report frames varied by chance between 0 and this.
 MOST_LOST = 1.2
+# A remedy that takes less than 2 % off the error is left out, and layers that together take less than 1 %.
+NEARLY = 1.01 / 0.98
 
 
 @pytest.mark.shared
@@ -36,4 +38,4 @@ def test_a_search_keeps_nine_tenths_of_yolox_nano_in_int8_and_nearly_all_of_its_
     assert quantization["search"]["evaluations"] <= 40
     errors = [trial["error"] for trial in quantization["search"]["trials"]]
     chosen = next(trial for trial in quantization["search"]["trials"] if trial["chosen"])
-    assert chosen["error"] <= 1.01 * min(errors) < errors[0] / 4
+    assert chosen["error"] <= NEARLY * min(errors) < errors[0] / 4

@@ -127,7 +127,7 @@ async def test_a_locked_set_is_exported(make_workbench: Make, done_once: Path, t
         await said(pilot, "Export which set?")
         await pressed(pilot, "enter")
         await until(pilot, lambda: isinstance(pilot.app.screen, ExportSetScreen))
-        await pressed(pilot, "down", "space", "tab", "ctrl+a", "ctrl+k", *str(out), "enter")
+        await pressed(pilot, *["down"] * 3, "space", "tab", "ctrl+a", "ctrl+k", *str(out), "enter")
         await until(pilot, lambda: out.is_dir() and len(list(out.rglob("*.jpg"))) == 12)
     manifests = [json.loads(file.read_text()) for file in out.rglob("*.json")]
     assert any(len(manifest.get("frames", ())) == 12 for manifest in manifests)
