@@ -21,8 +21,9 @@ size = 32
 max_map_drop = 0.6
 """
 MISSED = 5
-# Over calibration sets and divisions of the frames the drop on 85 report frames varied by chance between 0 and this.
-MOST_LOST = 1.2
+# The drop on 85 report frames has a standard deviation of half a point: over sets and divisions it reached 1.3. The
+# usual settings lose 12 to 16.
+MOST_LOST = 2.0
 # A remedy that takes less than 2 % off the error is left out, and layers that together take less than 1 %.
 NEARLY = 1.01 / 0.98
 
