@@ -29,8 +29,9 @@ async def test_it_looks_as_it_did(make_workbench: Make, size: tuple[int, int]) -
         assert_looks(pilot.app, "quantize")
 
 
-async def test_it_looks_as_it_did_in_the_light(make_workbench: Make) -> None:
-    async with opened(make_workbench, ModelEngine(quantizing()), "quantize", READY, theme="light") as pilot:
+@pytest.mark.parametrize("size", SIZES)
+async def test_it_looks_as_it_did_in_the_light(make_workbench: Make, size: tuple[int, int]) -> None:
+    async with opened(make_workbench, ModelEngine(quantizing()), "quantize", READY, size, "light") as pilot:
         await until(pilot, lambda: pilot.app.screen.query_one(LogTail).rows)
         await pilot.pause()
         assert_looks(pilot.app, "quantize")

@@ -41,8 +41,9 @@ async def test_it_looks_as_it_did(make_workbench: Make, size: tuple[int, int]) -
         assert_looks(pilot.app, "set")
 
 
-async def test_it_looks_as_it_did_in_the_light(make_workbench: Make) -> None:
-    async with opened(make_workbench, ModelEngine(), (120, 40), "light") as pilot:
+@pytest.mark.parametrize("size", SIZES)
+async def test_it_looks_as_it_did_in_the_light(make_workbench: Make, size: tuple[int, int]) -> None:
+    async with opened(make_workbench, ModelEngine(), size, "light") as pilot:
         assert_looks(pilot.app, "set")
 
 
