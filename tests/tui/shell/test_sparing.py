@@ -51,7 +51,7 @@ def test_what_is_no_partial_update_is_displayed_as_it_is() -> None:
 
 def test_the_workbench_opens_where_the_inner_parts_are_gone() -> None:
     code = (
-        "import sys; sys.modules['calibtui.tui.terse'] = None\n"
+        "import sys; sys.modules['calibtui.tui.terse'] = sys.modules['calibtui.tui.compositing'] = None\n"
         "from calibtui.tui.app import Workbench, sparing\n"
         "assert sparing('whatever') == 'whatever'"
     )

@@ -15,11 +15,15 @@ from calibtui.core.errors import EngineGoneError, EngineRefusedError
 from calibtui.engine.client.client import Answer
 from calibtui.engine.wire.exchange import Command, Done, Query
 from calibtui.engine.wire.snapshot import Snapshot
-from calibtui.tui.compositing import FrugalCompositor
 from calibtui.tui.connection import Link
 from calibtui.tui.widgets.heading import Heading
 from calibtui.tui.widgets.key_line import KeyLine
 from calibtui.tui.widgets.too_small import TooSmall
+
+try:
+    from calibtui.tui.compositing import FrugalCompositor
+except ImportError:  # A version of Textual without the inner parts that this needs.
+    from textual._compositor import Compositor as FrugalCompositor  # type: ignore[assignment]
 
 if TYPE_CHECKING:
     from calibtui.tui.app import Workbench
