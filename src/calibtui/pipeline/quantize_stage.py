@@ -5,7 +5,7 @@ from __future__ import annotations
 import resource
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from calibtui.detector.detector import Detector
 from calibtui.pipeline.calibration import Calibrated, CalibrationFrame, calibrate
 from calibtui.pipeline.context import Context, workers
 from calibtui.pipeline.detection_pass import layout_digest
+from calibtui.pipeline.top_level import on_top_level
 from calibtui.quantization.collector import Calibrator
 from calibtui.quantization.cpu import cpu_features
 from calibtui.quantization.multiply_adds import multiply_adds
@@ -118,11 +119,15 @@ def int8_of(
 
 
 def prepared_model(context: Context, detector: Detector) -> PreparedModel:
-    """The float model made fit for quantization, kept in the state directory; checked on a picture of noise."""
+    """The float model made fit for quantization, kept in the state directory; checked on a picture of noise. Raises
+    ModelError, see `on_top_level` and `prepare_model`."""
     width, height = detector.input_size
     noise = np.random.default_rng(0).integers(0, 256, (height, width, 3), np.uint8)
     target = context.state / "models" / f"{detector.path.stem}.prepared.onnx"
-    return prepare_model(detector.path, target, detector.feed(detector.prepare(noise)[0]))
+    feeds = detector.feed(detector.prepare(noise)[0])
+    source = on_top_level(context, detector.path, feeds)
+    prepared = prepare_model(source, target, feeds)
+    return replace(prepared, source=detector.path, source_digest=file_digest(detector.path))
 
 
 def set_frames(context: Context, manifest: Mapping[str, Any]) -> list[CalibrationFrame]:
