@@ -37,7 +37,8 @@ class Layout:
     `decoder`: its name. `input`: no field of it is None. `classes`: () where the model can't say how many it has and
     nobody named them; `named` is whether they have names of their own. `why`: sentences on how each part was found.
     `suppressed`: the outputs are final, so no suppression of ours. `reader`: reads the outputs. `shapes`:
-    what they say beside boxes.
+    what they say beside boxes. `y_first`: the outputs have boxes as y1, x1, y2, x2. `doubts`: those sentences of `why`
+    that are assumptions nobody told.
     """
 
     decoder: str
@@ -48,6 +49,8 @@ class Layout:
     reader: Reader
     named: bool = False
     shapes: ShapeKind | None = None
+    y_first: bool = False
+    doubts: tuple[str, ...] = ()
 
 
 def detect_layout(
@@ -82,8 +85,10 @@ def detect_layout(
         metadata=metadata,
         extras=inputs.extra_names,
         names=len(given.without_background) if given else None,
+        box_order=settings.box_order,
     )
     claim = recognise(settings.decoder, seen, root, str(model))
+    _check_box_order(settings, claim)
     names = class_names(given, claim.classes, str(model))
     source = f"class names are from {given.source}" if given else "the file has no class names"
     return Layout(
@@ -95,6 +100,8 @@ def detect_layout(
         reader=claim.reader,
         named=given is not None,
         shapes=claim.shapes,
+        y_first=bool(claim.y_first),
+        doubts=claim.doubts,
     )
 
 
@@ -103,6 +110,7 @@ def _undecoded_layout(
 ) -> Layout:
     """How the picture goes in; what comes out is anybody's guess, so no inference is made to see it."""
     claim = undecoded()
+    _check_box_order(settings, claim)
     size, size_why = _input_size(inputs.image, settings.input, metadata, model)
     given = given_names(settings, root, metadata)
     return Layout(
@@ -114,6 +122,14 @@ def _undecoded_layout(
         reader=claim.reader,
         named=given is not None,
     )
+
+
+def _check_box_order(settings: ModelSettings, claim: Recognised) -> None:
+    if settings.box_order != "auto" and claim.y_first is None:
+        raise ModelError(
+            f"model.box_order is {settings.box_order!r}, but the decoder {claim.decoder} leaves no choice of it.",
+            "Leave model.box_order out; it is for corners of the decoders ssd, torchvision and yolo-end2end.",
+        )
 
 
 def outputs_of_one_frame(outputs: Mapping[str, NDArray[Any]], batch: int) -> dict[str, NDArray[Any]]:

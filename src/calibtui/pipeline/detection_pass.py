@@ -42,7 +42,8 @@ class DetectionPass:
 def layout_digest(detector: Detector) -> str:
     """Of everything besides the model's file and the settings of suppression that detections depend on."""
     layout = detector.layout
-    return digest_of({"decoder": layout.decoder, "input": asdict(layout.input), "classes": layout.classes})
+    told = {"decoder": layout.decoder, "input": asdict(layout.input), "classes": layout.classes}
+    return digest_of(told | ({"y_first": True} if layout.y_first else {}))
 
 
 def detect_all(

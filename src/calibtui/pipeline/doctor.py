@@ -48,9 +48,9 @@ def examine(directory: Path) -> list[Check]:
     return [*checks, *_gateway_budgets(settings)]
 
 
-def _looked(what: str, look: Callable[[Settings], Iterator[str]], settings: Settings) -> list[Check]:
+def _looked(what: str, look: Callable[[Settings], Iterator[str | Check]], settings: Settings) -> list[Check]:
     try:
-        return [Check("ok", what, said) for said in look(settings)]
+        return [said if isinstance(said, Check) else Check("ok", what, said) for said in look(settings)]
     except CalibtuiError as error:
         return [Check("problem", what, str(error))]
 
@@ -93,14 +93,15 @@ def _pool(settings: Settings) -> Iterator[str]:
     yield f"{len(find_candidates(settings.pool.images, settings.root)):,} files"
 
 
-def _model(settings: Settings) -> Iterator[str]:
+def _model(settings: Settings) -> Iterator[str | Check]:
     if settings.model is None:
         yield "none named: only scoring and selection can run"
         return
     detector = Detector.load(settings.model, settings.root)
     width, height = detector.input_size
     yield f"{settings.model.onnx}: {detector.layout.decoder}, {width}×{height} px, {len(detector.classes)} classes"
-    yield from detector.layout.why
+    for said in detector.layout.why:
+        yield Check("warning", "model", said) if said in detector.layout.doubts else said
 
 
 def _target(settings: Settings) -> Iterator[str]:

@@ -114,6 +114,7 @@ input = "auto"         # or {{ size = [640, 640], resize = "letterbox", channels
 classes = "auto"       # or a list of names, or a file with one name a line
 # score_min = 0.01     # detections below are dropped
 # nms_iou = 0.65       # 0 where the model has done its own suppression
+# box_order = "auto"   # xyxy or yxyx: which of x and y is first in corners that the model gives
 """
 
 

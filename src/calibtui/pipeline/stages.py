@@ -145,6 +145,8 @@ class StageRunner:
         """The model of calibtui.toml, opened once a run."""
         if self._detector is None:
             self._detector = Detector.load(self._context.model_settings(), self._context.root, threads=workers())
+            for doubt in self._detector.layout.doubts:
+                self._context.note(f"{self._detector.path.name}: {doubt}.")
         return self._detector
 
     def evaluation_set(self) -> EvaluationSet:

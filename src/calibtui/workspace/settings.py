@@ -45,7 +45,8 @@ class InputSettings:
 @dataclass(frozen=True, slots=True)
 class ModelSettings:
     """`decoder`: "none" where outputs are compared as they are. `classes`: "auto", names, or a file with one name a
-    line. Detections under `score_min` are dropped; `nms_iou` 0 means that the model has done its own suppression."""
+    line. Detections under `score_min` are dropped; `nms_iou` 0 means that the model has done its own suppression.
+    `box_order`: of the corners in the model's outputs."""
 
     onnx: str
     decoder: str = "auto"
@@ -54,6 +55,7 @@ class ModelSettings:
     score_min: Annotated[float, Fraction] = 0.01
     nms_iou: Annotated[float, Fraction] = 0.65
     max_detections: Annotated[int, Between(1, 10_000)] = 100
+    box_order: Literal["auto", "xyxy", "yxyx"] = "auto"
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,7 +65,8 @@ class Seen:
     `outputs`: as they came, batch dimension and all; `declared`: the shapes that the file declares, None for an open
     side. `size`: the input's (width, height) px. `extras`: names of the inputs beside the picture. `names`: the
     number of class names that settings or metadata give, None where neither does. `named`: the user named this
-    decoder, so a family takes whatever it can read, even if the arithmetic is unusual.
+    decoder, so a family takes whatever it can read, even if the arithmetic is unusual. `box_order`: "auto", or the
+    "xyxy" or "yxyx" of the settings.
     """
 
     outputs: Outputs
@@ -75,6 +76,7 @@ class Seen:
     extras: tuple[str, ...] = ()
     names: int | None = None
     named: bool = False
+    box_order: str = "auto"
 
     def tables(self) -> dict[str, NDArray[Any]]:
         """The outputs that are one table a frame, (1, A, B) or (A, B), as (A, B)."""
@@ -95,7 +97,8 @@ class Recognised:
 
     `input`: the family's usual preparation. `classes`: how many the model tells apart, None where its output can't
     say. `why`: sentences for people. `certainty`: PLAUSIBLE, ARITHMETIC or DECLARED. `suppressed`: the model has done
-    its own suppression, or needs none. `shapes`: what its rows say beside boxes.
+    its own suppression, or needs none. `shapes`: what its rows say beside boxes. `y_first`: corners are y1, x1, y2,
+    x2; None where the layout leaves no choice. `doubts`: those sentences of `why` that are assumptions.
     """
 
     decoder: str
@@ -106,6 +109,8 @@ class Recognised:
     certainty: int = ARITHMETIC
     suppressed: bool = False
     shapes: ShapeKind | None = None
+    y_first: bool | None = None
+    doubts: tuple[str, ...] = ()
 
 
 Recogniser = Callable[[Seen], Recognised | None]

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibtui.detector.decoders.arithmetic import are_corners, are_probabilities, are_whole, corners
+from calibtui.detector.decoders.box_order import X_FIRST, Y_FIRST
 from calibtui.detector.decoders.contract import ARITHMETIC, DECLARED, Decoded, Outputs, Recognised, Seen
 from calibtui.detector.decoders.recipes import IMAGENET, YOLO
 from calibtui.detector.decoders.row_shapes import ShapeColumns, shape_columns
@@ -44,14 +45,15 @@ QUERIES = Columns(box=0, score=4, label=5, order="cx, cy, w, h, score, class", c
 
 @dataclass(frozen=True, slots=True)
 class TableReader:
-    """`fractions`: boxes in fractions of `size` (width, height) px. Classes are rounded: a quantized table blurs
-    them."""
+    """`fractions`: boxes in fractions of `size` (width, height) px; `y_first`: y1, x1, y2, x2. Classes are rounded: a
+    quantized table blurs them."""
 
     output: str
     columns: Columns
     size: tuple[int, int]
     fractions: bool = False
     shapes: ShapeColumns | None = None
+    y_first: bool = False
 
     def decode(self, outputs: Outputs, floor: float = 0.0) -> Decoded:
         table = outputs[self.output]
@@ -60,6 +62,7 @@ class TableReader:
             rows = rows[rows[:, self.columns.image] < 0.5]
         boxes = rows[:, self.columns.box : self.columns.box + 4].copy()
         boxes = corners(boxes) if self.columns.centred else boxes
+        boxes = boxes[:, [1, 0, 3, 2]] if self.y_first else boxes
         if self.fractions:
             boxes *= np.array(self.size * 2, np.float32)
         labels = np.rint(rows[:, self.columns.label]).astype(np.int64)
@@ -75,17 +78,20 @@ def recognise(seen: Seen) -> Recognised | None:
         rows = value[0] if value.ndim == 3 else value
         boxes = rows[:, columns.box : columns.box + 4]
         fractions = bool(np.any(boxes)) and float(np.abs(boxes).max()) <= 1.5
-        why = f"output {name!r} is a table of at most {_MOST_ROWS} final detections: {columns.order}"
+        y_first = seen.box_order == "yxyx"
+        read = columns.order.replace(X_FIRST, Y_FIRST) if y_first else columns.order
+        why = f"output {name!r} is a table of at most {_MOST_ROWS} final detections: {read}"
         shapes = shape_columns(seen, 6, rows.shape[1]) if columns is _YOLO else None
         return Recognised(
             "yolo-end2end",
-            TableReader(name, columns, seen.size, fractions, shapes),
+            TableReader(name, columns, seen.size, fractions, shapes, y_first),
             IMAGENET if columns is _PADDLE else YOLO,
             seen.names,
             (why, shapes.why) if shapes else (why,),
             DECLARED if seen.metadata.suppressed else ARITHMETIC,
             suppressed=True,
             shapes=shapes.kind if shapes else None,
+            y_first=y_first,
         )
     return None
 

@@ -30,18 +30,18 @@ class Roles:
 
 @dataclass(frozen=True, slots=True)
 class LabelledReader:
-    """`fractions`: boxes in fractions of `size` (width, height) px; `rows_first`: y1, x1, y2, x2 as TensorFlow writes
-    them; `first_label`: the number of the first class, 1 where 0 is the background."""
+    """`fractions`: boxes in fractions of `size` (width, height) px; `y_first`: y1, x1, y2, x2; `first_label`: the
+    number of the first class, 1 where 0 is the background."""
 
     roles: Roles
     size: tuple[int, int]
     first_label: int
     fractions: bool = False
-    rows_first: bool = False
+    y_first: bool = False
 
     def decode(self, outputs: Outputs, floor: float = 0.0) -> Decoded:
         table = np.asarray(_unbatched(outputs[self.roles.boxes]), np.float32).reshape(-1, self._columns)
-        boxes = table[:, [1, 0, 3, 2]] if self.rows_first else table[:, :4].copy()
+        boxes = table[:, [1, 0, 3, 2]] if self.y_first else table[:, :4].copy()
         if self.fractions:
             boxes *= np.array(self.size * 2, np.float32)
         scores = table[:, 4] if self.roles.scores is None else outputs[self.roles.scores].reshape(-1)
@@ -61,9 +61,9 @@ def find_roles(seen: Seen) -> Roles | None:
         if table.ndim != 2 or table.shape[1] not in (4, 5):
             continue
         beside = {k: v for k, v in seen.outputs.items() if k != name and _is_vector(v, len(table)) and not _is_count(k)}
-        labels = _labels(beside)
+        labels = _labels(beside, _class_scores(seen, name))
         rest = [key for key in beside if key != labels and beside[key].dtype.kind == "f"]
-        rest = [key for key in rest if _says_score(key)] or rest
+        rest = [key for key in rest if _says_score(key)] or [key for key in rest if are_probabilities(beside[key])]
         if labels is None:
             continue
         if table.shape[1] == 5 and not rest and are_probabilities(table[:, 4]):
@@ -73,12 +73,14 @@ def find_roles(seen: Seen) -> Roles | None:
     return None
 
 
-def read_labelled(seen: Seen, roles: Roles, first_label: int) -> LabelledReader:
-    """Binds a reader; whether boxes are fractions is told by the boxes that noise gives, px where it gives none."""
-    tensorflow = "detection_boxes" in roles.boxes.lower()
+def read_labelled(
+    seen: Seen, roles: Roles, first_label: int, *, y_first: bool = False, fractions: bool = False
+) -> LabelledReader:
+    """Binds a reader; whether boxes are fractions is told by those that noise gives, by `fractions` where it gives
+    none."""
     boxes = _unbatched(seen.outputs[roles.boxes])[:, :4]
-    fractions = tensorflow or (bool(np.any(boxes)) and are_normalised(boxes))
-    return LabelledReader(roles, seen.size, first_label, fractions, rows_first=tensorflow)
+    fractions = are_normalised(boxes) if np.any(boxes) else fractions
+    return LabelledReader(roles, seen.size, first_label, fractions, y_first)
 
 
 def labels_seen(seen: Seen, roles: Roles) -> NDArray[np.int64]:
@@ -100,7 +102,8 @@ def is_batched(seen: Seen, roles: Roles) -> bool:
     return seen.outputs[roles.boxes].ndim == 3
 
 
-def _labels(vectors: dict[str, NDArray[Any]]) -> str | None:
+def _labels(vectors: dict[str, NDArray[Any]], classes: int) -> str | None:
+    """`classes`: more than any label can be, 0 where that isn't known."""
     by_type = [name for name, value in vectors.items() if value.dtype.kind in "iu"]
     if len(by_type) == 1:
         return by_type[0]
@@ -109,7 +112,17 @@ def _labels(vectors: dict[str, NDArray[Any]]) -> str | None:
     if len(by_name) == 1:
         return by_name[0]
     by_value = [name for name in whole if vectors[name].size and np.any(vectors[name])]
+    if len(by_value) > 1 and classes:  # TensorFlow gives the anchors' numbers beside the labels
+        by_value = [name for name in by_value if vectors[name].max() < classes]
     return by_value[0] if len(by_value) == 1 else None
+
+
+def _class_scores(seen: Seen, boxes: str) -> int:
+    """How many scores a box has in a table (1, N, C) beside the N `boxes`; 0 where there is none, or more than one."""
+    rows = len(_unbatched(seen.outputs[boxes]))
+    tables = [value for name, value in seen.outputs.items() if name != boxes and value.ndim == 3]
+    widths = [value.shape[2] for value in tables if value.shape[1] == rows and are_probabilities(value)]
+    return widths[0] if len(widths) == 1 else 0
 
 
 def _says_score(name: str) -> bool:

@@ -25,6 +25,8 @@ def _recipe(**changes: object) -> InputSettings:
 
 YOLO = _recipe()
 """Ultralytics, YOLOv5, YOLOv7: RGB / 255, letterboxed in the middle on grey 114."""
+KERAS_YOLOV3 = _recipe(pad=128)
+"""keras-yolo3, which the ONNX model zoo's YOLOv3 were made with: letterboxed in the middle on grey 128."""
 YOLOX = _recipe(align="top-left", scale=1.0, channels="bgr")
 """YOLOX since 0.2: BGR 0–255, letterboxed at the top left on grey 114."""
 NANODET = _recipe(scale=1.0, channels="bgr", pad=0, mean=(103.53, 116.28, 123.675), std=(57.375, 57.12, 58.395))

@@ -2,7 +2,7 @@
 
 Labelled: boxes, labels and scores, final. torchvision counts labels from 1, 0 being the background; most others count
 from 0. Dense: boxes (1, N, 4) as corners beside (1, N, C) or (1, C, N) scores in [0, 1], before suppression: SSD with
-its priors applied, YOLO-NAS, PP-YOLOE, PicoDet with its boxes decoded.
+its priors applied, YOLO-NAS, PP-YOLOE, PicoDet with its boxes decoded, YOLOv3 of Keras. Corners may have y first.
 """
 
 from __future__ import annotations
@@ -14,9 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibtui.detector.decoders.arithmetic import are_corners, are_normalised, are_probabilities
+from calibtui.detector.decoders.box_order import is_keras_yolov3, is_tensorflow, order_of_dense, order_of_final
 from calibtui.detector.decoders.contract import ARITHMETIC, PLAUSIBLE, Decoded, Outputs, Recognised, Seen
 from calibtui.detector.decoders.labelled import Roles, are_counted, find_roles, is_batched, labels_seen, read_labelled
-from calibtui.detector.decoders.recipes import IMAGENET, MMDETECTION, RAW_PIXELS, UNIT, YOLO
+from calibtui.detector.decoders.recipes import IMAGENET, KERAS_YOLOV3, MMDETECTION, RAW_PIXELS, UNIT, YOLO
 from calibtui.workspace.settings import InputSettings
 
 _TARGET_SIZES = "orig_target_sizes"
@@ -34,9 +35,12 @@ class DenseReader:
     classes_first: bool
     size: tuple[int, int]
     fractions: bool
+    y_first: bool = False
 
     def decode(self, outputs: Outputs, floor: float = 0.0) -> Decoded:
         boxes = np.array(outputs[self.boxes].reshape(-1, 4), np.float32)
+        if self.y_first:
+            boxes = boxes[:, [1, 0, 3, 2]]
         if self.fractions:
             boxes *= np.array(self.size * 2, np.float32)
         table = outputs[self.scores]
@@ -54,9 +58,7 @@ def recognise_torchvision(seen: Seen) -> Recognised | None:
         f"outputs {_named(roles)} are final boxes, labels and scores",
         "labels are counted from 1 because this decoder is named" if seen.named else _first_label(seen, roles)[1],
     )
-    recipe = RAW_PIXELS if "detection_boxes" in roles.boxes.lower() else UNIT
-    reader = read_labelled(seen, roles, 1)
-    return Recognised("torchvision", reader, recipe, seen.names, why, ARITHMETIC, suppressed=True)
+    return _final("torchvision", seen, roles, why, UNIT)
 
 
 def recognise_ssd(seen: Seen) -> Recognised | None:
@@ -70,8 +72,26 @@ def recognise_ssd(seen: Seen) -> Recognised | None:
         f"outputs {_named(roles)} are final boxes, labels and scores",
         "labels are counted from 0 because this decoder is named" if seen.named else _first_label(seen, roles)[1],
     )
-    reader = read_labelled(seen, roles, 0)
-    return Recognised("ssd", reader, _recipe(seen, roles), seen.names, why, ARITHMETIC, suppressed=True)
+    return _final("ssd", seen, roles, why, _recipe(seen, roles))
+
+
+def _final(decoder: str, seen: Seen, roles: Roles, why: tuple[str, ...], recipe: InputSettings) -> Recognised:
+    """Of boxes that are final; TensorFlow's graphs normalise inside, so they take pixels as they are."""
+    tensorflow = is_tensorflow(seen, roles)
+    order = order_of_final(seen, roles)
+    first_label = 1 if decoder == "torchvision" else 0
+    reader = read_labelled(seen, roles, first_label, y_first=order.y_first, fractions=tensorflow)
+    return Recognised(
+        decoder,
+        reader,
+        RAW_PIXELS if tensorflow else recipe,
+        seen.names,
+        (*why, order.why),
+        ARITHMETIC,
+        suppressed=True,
+        y_first=order.y_first,
+        doubts=order.doubts,
+    )
 
 
 def _recipe(seen: Seen, roles: Roles) -> InputSettings:
@@ -90,8 +110,8 @@ def _first_label(seen: Seen, roles: Roles) -> tuple[int, str]:
         return 0, f"labels are counted from 0 because the model takes {_TARGET_SIZES}"
     if (found == 0).any():
         return 0, "labels are counted from 0 because noise was given label 0"
-    if "detection_classes" in roles.labels.lower():
-        return 1, "labels are counted from 1 as TensorFlow's detection_classes are"
+    if is_tensorflow(seen, roles):
+        return 1, 'labels are counted from 1 as those of TensorFlow\'s detectors are; decoder "ssd" counts from 0'
     if seen.names is not None and (found == seen.names).any():
         return 1, f"labels are counted from 1 because noise was given label {seen.names} of {seen.names} classes"
     if not is_batched(seen, roles):
@@ -122,15 +142,18 @@ def _dense_claim(seen: Seen, boxes_name: str, scores_name: str) -> Recognised | 
     scores = table.T if classes_first else table
     fractions = are_normalised(boxes)
     first, classes, said = _real_classes(scores, seen.names)
-    reader = DenseReader(boxes_name, scores_name, first, classes, classes_first, seen.size, fractions)
+    order = order_of_dense(seen, boxes_name)
+    reader = DenseReader(boxes_name, scores_name, first, classes, classes_first, seen.size, fractions, order.y_first)
     why = (
         f"output {boxes_name!r} holds {len(boxes)} boxes as corners in "
         f"{'fractions of the input' if fractions else 'input px'}, "
         f"{scores_name!r} their scores",
         said,
+        order.why,
     )
-    named = seen.names is None or seen.names == classes
-    return Recognised("ssd", reader, IMAGENET if first else UNIT, classes, why, ARITHMETIC if named else PLAUSIBLE)
+    recipe = KERAS_YOLOV3 if is_keras_yolov3(seen) else IMAGENET if first else UNIT
+    certainty = ARITHMETIC if seen.names in (None, classes) else PLAUSIBLE
+    return Recognised("ssd", reader, recipe, classes, why, certainty, y_first=order.y_first, doubts=order.doubts)
 
 
 def _real_classes(scores: NDArray[Any], names: int | None) -> tuple[int, int, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from calibtui.detector.decoders.box_order import X_FIRST, Y_FIRST
 from calibtui.detector.decoders.undecoded import NAME
 from calibtui.detector.layout import Layout
 
@@ -41,4 +42,5 @@ def reading_of(layout: Layout) -> str:
         )
     if layout.decoder == NAME:
         return "Nobody read boxes from these outputs here: the INT8 model was judged by the error of the outputs."
-    return _BY_DECODER[layout.decoder]
+    reading = _BY_DECODER[layout.decoder]
+    return reading.replace(X_FIRST, Y_FIRST) if layout.y_first else reading
