@@ -20,8 +20,8 @@ KEPT_FILES = 100
 
 
 class JobLog:
-    """A line that can't be written is dropped: the log is for reading along, and everything that counts is in the
-    store."""
+    """A line begins with its second in UTC, "2026-11-22T14:03:21Z": who reads along may be in another time zone than
+    the engine. One that can't be written is dropped: everything that counts is in the store."""
 
     def __init__(self, settings: SettingsNow) -> None:
         self._settings = settings
@@ -32,7 +32,7 @@ class JobLog:
         settings, _ = self._settings.read()
         path = job_log(settings.state, job)
         clean = Redactor(tuple(named_secrets(settings, os.environ)))(text)
-        line = f"{time.strftime('%H:%M:%S', time.gmtime())} {one_line(clean)}\n"
+        line = f"{time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime())} {one_line(clean)}\n"
         with contextlib.suppress(OSError):
             path.parent.mkdir(exist_ok=True)
             if not path.exists():

@@ -9,7 +9,7 @@ from textual.message import Message
 
 from calibtui.tui.text import cut
 from calibtui.tui.widgets.lines import Line, LineView
-from calibtui.tui.widgets.log_tail import log_line
+from calibtui.tui.widgets.log_tail import by_our_clock, log_line
 
 FEWEST = 4
 """Lines of room, the title among them, under which nothing is shown."""
@@ -43,5 +43,5 @@ class LogEnd(LineView):
     def lines(self, width: int) -> Sequence[Line]:
         if not self.room or not self._said:
             return []
-        title: Line = [("Log", "title"), (cut("  of the newest job, in UTC", width - 3), "muted")]
-        return [title, *(log_line(text, width) for text in self._said[-self.room :])]
+        title: Line = [("Log", "title"), (cut("  of the newest job", width - 3), "muted")]
+        return [title, *(log_line(by_our_clock(text), width) for text in self._said[-self.room :])]

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from datetime import datetime
 
+from calibtui.tui.figures import clock
 from calibtui.tui.text import cut
 from calibtui.tui.widgets.lines import Line
 from calibtui.tui.widgets.row_list import RowList
 
 KEPT = 2000
 """Lines; older ones go."""
+_STAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ(?= )", re.ASCII)
 
 
 class LogTail(RowList[str]):
@@ -24,7 +28,7 @@ What the job says as it goes. After scrolling up, the end key follows it again."
         if not lines:
             return
         follows = not self.rows or self.cursor >= len(self.rows) - 1
-        rows = [*self.rows, *(part for line in lines for part in line.splitlines() or [""])]
+        rows = [*self.rows, *(part for line in map(by_our_clock, lines) for part in line.splitlines() or [""])]
         dropped = max(0, len(rows) - KEPT)
         at = self.cursor
         self.show(rows[dropped:])
@@ -32,6 +36,18 @@ What the job says as it goes. After scrolling up, the end key follows it again."
 
     def clear(self) -> None:
         self.show([])
+
+
+def by_our_clock(line: str) -> str:
+    """`line` with the UTC second it begins with as local "14:03:21", as every other time on the screen is."""
+    stamp = _STAMP.match(line)
+    if stamp is None:
+        return line
+    try:
+        at = datetime.fromisoformat(stamp[0]).timestamp()
+    except ValueError:
+        return line
+    return clock(at) + line[stamp.end() :]
 
 
 def log_line(text: str, width: int) -> Line:
