@@ -85,6 +85,7 @@ class Workbench(App[None]):
         self.snapshot: Snapshot | None = None
         self._problems: list[CalibtuiError] = []
         self._clashes: set[str] = set()
+        self.keymap: dict[str, str] = {}
         self._modes = {place.name: self._opener(place) for place in PLACES}
         self.connection = Connection(connect, self._receive, self._relink)
         self.preferences = self._preferences()
@@ -206,6 +207,7 @@ class Workbench(App[None]):
         except CalibtuiError as error:
             self._problem(error)
             return
+        self.keymap = keymap
         self.set_keymap(keymap)
         if keymap:
             self.run_worker(lambda: self._check_keymap(keymap), thread=True, group="keymap", exit_on_error=False)

@@ -15,6 +15,7 @@ from calibtui.engine.wire.exchange import Done
 from calibtui.engine.wire.snapshot import Snapshot
 from calibtui.tui.screens.frame_marking import Marking
 from calibtui.tui.screens.pool_ordering import PoolOrdering
+from calibtui.tui.shown_keys import shown_key
 from calibtui.tui.widgets.filter_line import FilterLine
 from calibtui.tui.widgets.frame_detail import FrameDetailPane
 from calibtui.tui.widgets.place_line import PlaceLine
@@ -77,7 +78,7 @@ class FramesScreen(PoolOrdering):
 
     def body(self) -> ComposeResult:
         connection = self.workbench.connection
-        table = PoolTable(connection, id="pool-table")
+        table = PoolTable(connection, self._start_keys, id="pool-table")
         with Horizontal(id="frames"):
             with Vertical(id="pool"):
                 yield PoolStatus(table)
@@ -86,6 +87,14 @@ class FramesScreen(PoolOrdering):
                 yield PoolHeading(table)
                 yield table
             yield FrameDetailPane(connection, self.workbench.preferences.pictures)
+
+    def _start_keys(self) -> str:
+        """To the Overview, and what starts a stage there."""
+        from calibtui.tui.screens.overview import OverviewScreen
+
+        app = self.workbench
+        wanted = ((type(app), "go.overview"), (OverviewScreen, "overview.start"))
+        return ", then ".join(shown_key(app, app.keymap, place, name) for place, name in wanted)
 
     def on_mount(self) -> None:
         super().on_mount()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -33,7 +33,8 @@ class PoolTable(ScrollView, can_focus=True):
     shown
     as such, and drawn when they come. `row` is the one under the cursor, counted from 0; `range_start` the one at
     which a
-    range was begun; `touched`: someone put the cursor where it is, so it stays on its frame."""
+    range was begun; `touched`: someone put the cursor where it is, so it stays on its frame. `start_keys` tells the
+    keys that start a stage."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {*palette.CLASSES, "pool-table--range"}
     DEFAULT_CSS = (
@@ -76,8 +77,9 @@ class PoolTable(ScrollView, can_focus=True):
 
         said: str
 
-    def __init__(self, engine: Asks, *, id: str | None = None) -> None:
+    def __init__(self, engine: Asks, start_keys: Callable[[], str], *, id: str | None = None) -> None:
         super().__init__(id=id)
+        self._start_keys = start_keys
         self.row = 0
         self.range_start: int | None = None
         self.touched = False
@@ -152,7 +154,7 @@ class PoolTable(ScrollView, can_focus=True):
             return "◌ asking the engine …"
         if self.order.filter:
             return "No frame passes this filter: / changes it, Esc takes it away."
-        return "The pool has no frames yet: run the first stage, which indexes them."
+        return f"The pool has no frames yet: {self._start_keys()} starts the stage that indexes them."
 
     def _look(self, index: int) -> str:
         if index == self.row:
