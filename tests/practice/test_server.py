@@ -188,6 +188,16 @@ async def test_a_hostile_request_gets_an_error_like_openais(start: Start, body: 
     assert len(reply["error"]["message"]) < 400
 
 
+@pytest.mark.parametrize("count", [0, 2])
+async def test_any_number_of_pictures_but_one_is_refused_by_the_field_they_are_in(start: Start, count: int) -> None:
+    body = chat(picture())
+    parts = body["messages"][0]["content"]
+    body["messages"][0]["content"] = [parts[0], *parts[1:] * count]
+    answered, reply, _ = await post(await start(), body)
+    assert (answered, reply["error"]["param"]) == (400, "image_url")
+    assert f"has {count} images" in reply["error"]["message"]
+
+
 async def test_a_body_beyond_the_bound_is_refused(start: Start) -> None:
     status, _, _ = await post(await start(), b" " * (25 << 20))
     assert status == 413

@@ -36,9 +36,7 @@ class OpenAiWording:
         parts = [part for message in asked.messages if isinstance(message.content, list) for part in message.content]
         texts = [message.content for message in asked.messages if isinstance(message.content, str)]
         urls = [part.image_url.url for part in parts if part.image_url is not None]
-        if len(urls) != 1:
-            raise BadRequestError(f"the request has {len(urls)} images, and exactly one is measured", "messages")
-        image = the_one_picture([_inline(urls[0])], "image_url")
+        image = the_one_picture([_inline(url) for url in urls], "image_url")
         return ChatAsked("\n".join(texts + [part.text for part in parts if part.text]), image)
 
     def completion(self, answered: Answered) -> dict[str, Any]:
