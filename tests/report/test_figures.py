@@ -32,26 +32,11 @@ def test_money_that_was_spent_is_never_written_as_nothing(micro, written):
 
 
 @pytest.mark.parametrize(
-    ("size", "written"),
-    [(0, "–"), (999, "999 B"), (1000, "1.0 kB"), (999_999, "1.0 MB"), (12_345_678, "12.3 MB"), (5 * 10**9, "5.0 GB")],
-)
-def test_a_file_size_has_the_unit_that_fits(size, written):
-    assert figures.file_size(size) == written
-
-
-@pytest.mark.parametrize(
     ("seconds", "written"),
     [(3.24, "3.2 s"), (59.97, "1 min 00 s"), (252, "4 min 12 s"), (3599.7, "1 h 00 min"), (7500, "2 h 05 min")],
 )
 def test_a_duration_never_shows_sixty_of_a_unit(seconds, written):
     assert figures.duration(seconds) == written
-
-
-@pytest.mark.parametrize(
-    ("ms", "written"), [(0.4123, "0.41 ms"), (9.996, "10.0 ms"), (1234.5, "1,234 ms"), (math.nan, "–"), (0.0, "–")]
-)
-def test_a_time_has_about_three_figures(ms, written):
-    assert figures.milliseconds(ms) == written
 
 
 def test_control_and_direction_characters_and_lone_surrogates_become_replacements():

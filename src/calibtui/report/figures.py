@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import math
 
+from calibtui.core import quantities
 from calibtui.core.money import eur
 
 UNKNOWN = "–"
@@ -37,23 +38,13 @@ def difficulty(value: float | None) -> str:
 
 
 def file_size(size_bytes: int) -> str:
-    """Decimal units, "11.7 MB"; a size of 0 or less is not known."""
-    if size_bytes <= 0:
-        return UNKNOWN
-    size = float(size_bytes)
-    for unit in ("B", "kB", "MB"):
-        if size < 999.5:
-            return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
-        size /= 1000
-    return f"{size:.1f} GB"
+    """See `quantities.file_size`."""
+    return quantities.file_size(size_bytes, UNKNOWN)
 
 
 def milliseconds(ms: float) -> str:
-    """Three significant figures, "12.4 ms"; a time of 0 or less is not known."""
-    if math.isnan(ms) or ms <= 0:
-        return UNKNOWN
-    decimals = 0 if ms >= 99.95 else 1 if ms >= 9.995 else 2
-    return f"{ms:,.{decimals}f} ms"
+    """See `quantities.milliseconds`."""
+    return quantities.milliseconds(ms, UNKNOWN)
 
 
 def times(ratio: float) -> str:
