@@ -9,7 +9,7 @@ DequantizeLinear with an axis takes three times as long as all else.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 
 import numpy as np
 import onnx
@@ -20,6 +20,7 @@ from calibtui.quantization.chains import silu_of
 from calibtui.quantization.channels import ChannelStatistics
 from calibtui.quantization.equalization import SILU_DEAD
 from calibtui.quantization.graph import Graph, graph_of, heads
+from calibtui.quantization.integer_readers import in_integers, kept_on_integers, read_by_integers
 from calibtui.quantization.prepare import WEIGHTED
 from calibtui.quantization.schemes import Scheme
 
@@ -28,13 +29,14 @@ ChannelBounds = tuple[Values, Values]
 """Lowest and highest value of every channel, (C,) each; 0 is between them."""
 Steps = tuple[NDArray[np.float32], NDArray[np.integer]]
 """A step a channel and the integer that stands for 0, (C,) each."""
-FUSED = ("AveragePool", "GlobalAveragePool", "LeakyRelu", "MaxPool", "Reshape", "Resize", "Sigmoid", "Transpose")
-"""What onnxruntime's CPU kernels compute on integers between two Q/DQ pairs."""
 _LEVELS = 255
 
 
-def scaled_by_channel(graph: Graph, scheme: Scheme, in_float: Collection[str] = ()) -> dict[str, onnx.NodeProto]:
-    """Tensors that may have a scale a channel, each with its convolution: `in_float` are nodes that INT8 leaves out.
+def scaled_by_channel(
+    graph: Graph, scheme: Scheme, in_float: Collection[str] = (), unrounded: Collection[str] = ()
+) -> dict[str, onnx.NodeProto]:
+    """Tensors that may have a scale a channel, each with its convolution: `in_float` are nodes that INT8 leaves out,
+    `unrounded` tensors that nothing rounds.
     Not a detector's answers: the channel of a class that the frames happen not to show would be clipped to nothing.
 
     Empty for a scheme that does not round the results of convolutions, or rounds weights with one scale.
@@ -42,29 +44,23 @@ def scaled_by_channel(graph: Graph, scheme: Scheme, in_float: Collection[str] = 
     if not (scheme.quantize_outputs and scheme.per_channel) or scheme.symmetric_activations:
         return {}
 
-    def in_integers(node: onnx.NodeProto) -> bool:
-        return node.op_type in scheme.op_types and node.name not in in_float
-
+    quantized = in_integers(scheme, in_float)
     found = {}
     answers = heads(graph, WEIGHTED)
     for node in graph.model.graph.node:
         result = node.output[0]
-        if result in answers:
+        if result in answers or result in unrounded:
             continue
         readers = graph.consumers.get(result, [])
-        if node.op_type != "Conv" or not in_integers(node) or result in graph.outputs or not readers:
+        if node.op_type != "Conv" or not quantized(node) or result in graph.outputs or not readers:
+            continue
+        if read_by_integers(graph, result, quantized) or kept_on_integers(graph, result, quantized):
             continue
         weights = [name for name in node.input[1:] if name]
         own = all(name in graph.initializers and len(graph.consumers[name]) == 1 for name in weights)
-        if own and not any(in_integers(reader) or _on_integers(graph, reader, in_integers) for reader in readers):
+        if own:
             found[result] = node
     return found
-
-
-def _on_integers(graph: Graph, node: onnx.NodeProto, in_integers: Callable[[onnx.NodeProto], bool]) -> bool:
-    """Whether onnxruntime computes a node without weights on integers too, because its result is rounded again: with a
-    scale a channel before it, it would have to be computed in float."""
-    return node.op_type in FUSED and any(in_integers(reader) for reader in graph.consumers.get(node.output[0], []))
 
 
 def channel_bounds(
@@ -95,13 +91,17 @@ def steps_of(bounds: ChannelBounds, scheme: Scheme) -> Steps:
 
 
 def divide_by_steps(
-    model: onnx.ModelProto, bounds: Mapping[str, ChannelBounds], scheme: Scheme, in_float: Collection[str]
+    model: onnx.ModelProto,
+    bounds: Mapping[str, ChannelBounds],
+    scheme: Scheme,
+    in_float: Collection[str],
+    unrounded: Collection[str] = (),
 ) -> dict[str, Steps]:
     """Makes the convolutions of `model` behind which a scale a channel stands count in steps, from 0 to 255; returns
     the steps by tensor. `widen_pairs` gives them back once the model has its Q/DQ pairs."""
     graph = graph_of(model)
     found = {}
-    for name, node in scaled_by_channel(graph, scheme, in_float).items():
+    for name, node in scaled_by_channel(graph, scheme, in_float, unrounded).items():
         if name in bounds:
             found[name] = steps_of(bounds[name], scheme)
             _divide(model, graph, node, *found[name], int(np.iinfo(found[name][1].dtype).min))

@@ -13,8 +13,10 @@ from calibtui.core.digests import digest_of, file_digest
 from calibtui.core.errors import ModelError
 from calibtui.core.files import written_whole
 from calibtui.quantization.channel_scales import ChannelBounds, counted_range, divide_by_steps, widen_pairs
+from calibtui.quantization.float_layers import exact_inputs, feed_exactly, keep_float
 from calibtui.quantization.graph import graph_of
 from calibtui.quantization.prepare import PreparedModel
+from calibtui.quantization.products import Kind, products, write_products
 from calibtui.quantization.provenance import Provenance, stamp, versions, write_record
 from calibtui.quantization.qdq import qdq_model
 from calibtui.quantization.schemes import Scheme
@@ -46,9 +48,11 @@ def quantize(
     provenance: Provenance,
     float_nodes: Collection[str] = (),
     by_channel: Mapping[str, ChannelBounds] | None = None,
+    kinds: Collection[Kind] = (),
 ) -> QuantizedModel:
     """Writes `prepared` as a Q/DQ model with the activation `ranges` to `target`, and its provenance beside it.
-    `by_channel`: bounds of tensors that get a scale a channel, as far as they may have one.
+    `by_channel`: bounds of tensors that get a scale a channel, as far as they may have one. `kinds`:
+    of convolutions that are written as `products`.
 
     The same inputs give the same bytes. Raises ModelError for a range that is missing, for a scheme that quantizes
     nothing and for a model that onnxruntime then refuses; WorkspaceUnwritableError.
@@ -61,12 +65,19 @@ def quantize(
     if not quantized:
         raise ModelError(f"Nothing of {prepared.source} is left to quantize.", "Keep fewer layers in float.")
     metadata = [(entry.key, entry.value) for entry in model.metadata_props]
-    steps = divide_by_steps(model, by_channel or {}, scheme, in_float)
+    unrounded = products(graph, scheme, kinds, in_float)
+    exact = exact_inputs(graph, scheme, in_float, unrounded)
+    steps = divide_by_steps(model, by_channel or {}, scheme, in_float, unrounded)
     made = qdq_model(model, {**ranges, **dict.fromkeys(steps, counted_range())}, scheme, tuple(sorted(in_float)))
     widen_pairs(made, steps)
+    write_products(made, unrounded.values())
+    feed_exactly(made, exact)
+    keep_float(made, in_float)
     _restore(made, metadata)
     channels = {name: [bound.tolist() for bound in (by_channel or {})[name]] for name in sorted(steps)}
     facts = _facts(prepared, ranges, scheme, provenance, in_float)
+    if unrounded:
+        facts["products"] = sorted(each.node for each in unrounded.values())
     if channels:
         facts["channel_ranges_digest"] = digest_of(channels)
     stamp(made, facts)

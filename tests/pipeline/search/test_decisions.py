@@ -90,7 +90,7 @@ def test_remedies_are_kept_only_where_they_take_error_off():
         return found
 
     first = Recipe("percentile", 99.999)
-    best = best_remedies(first, error, can_equalize=True, can_clip=always, affordable=always)
+    best = best_remedies(first, error, can_equalize=True, can_unround=(), can_clip=always, affordable=always)
     assert best == Recipe("mse", None, equalized=True)
 
 
@@ -99,12 +99,26 @@ def test_a_remedy_that_shows_only_with_layers_in_float_is_found_there():
         return 1.0 - 0.1 * (recipe.by_channel and bool(recipe.float_nodes))
 
     first = Recipe("minmax", bias_corrected=True)
-    assert best_remedies(first, error, can_equalize=False, can_clip=never, affordable=always) == first
+    assert best_remedies(first, error, can_equalize=False, can_unround=(), can_clip=never, affordable=always) == first
     last = replace(first, float_nodes=("a",))
-    found = remedies_tried_again(last, error, can_scale=True, affordable=always)
+    found = remedies_tried_again(last, error, can_unround=(), can_scale=True, affordable=always)
     assert found == replace(last, by_channel=True)
-    assert remedies_tried_again(last, error, can_scale=False, affordable=always) == last
-    assert remedies_tried_again(last, error, can_scale=True, affordable=never) == last
+    assert remedies_tried_again(last, error, can_unround=(), can_scale=False, affordable=always) == last
+    assert remedies_tried_again(last, error, can_unround=(), can_scale=True, affordable=never) == last
+
+
+def test_results_stay_unrounded_where_that_takes_error_off_now_or_with_layers_in_float():
+    def error(recipe):
+        return (0.9 if recipe.stem else 1.0) * (0.8 if recipe.pointwise and recipe.float_nodes else 1.0)
+
+    kinds = ("pointwise", "stem")
+    first = Recipe("minmax")
+    best = best_remedies(first, error, can_equalize=False, can_unround=kinds, can_clip=never, affordable=always)
+    assert best == replace(first, stem=True) and best.products == ("stem",)
+    last = replace(best, float_nodes=("a",))
+    found = remedies_tried_again(last, error, can_unround=kinds, can_scale=False, affordable=always)
+    assert found == replace(last, pointwise=True) and found.products == kinds
+    assert remedies_tried_again(last, error, can_unround=("stem",), can_scale=False, affordable=always) == last
 
 
 def test_nothing_more_is_tried_when_time_is_up():
@@ -115,7 +129,7 @@ def test_nothing_more_is_tried_when_time_is_up():
         return 1.0
 
     first = Recipe("minmax")
-    assert best_remedies(first, error, can_equalize=True, can_clip=always, affordable=never) == first
+    assert best_remedies(first, error, can_equalize=True, can_unround=(), can_clip=always, affordable=never) == first
     assert tried == [first]
 
 

@@ -106,7 +106,8 @@ class _Errors:
             model = bias_corrected(model, version.channels.means, kit.scheme, job.in_float)
         # On one thread: with more, onnxruntime's floats differ in their last bits.
         bounds = self._ranges_of(recipe)
-        session = simulated(model, bounds, kit.scheme, job.nodes, threads=1, by_channel=kit.channel_bounds_of(recipe))
+        scales = kit.channel_bounds_of(recipe)
+        session = simulated(model, bounds, kit.scheme, job.nodes, threads=1, by_channel=scales, kinds=recipe.products)
         answers = self._few if job.few else kit.answers
         return answers.error(kit.detector.with_session(session).infer).total
 
@@ -119,4 +120,4 @@ class _Errors:
 
 def form_of(recipe: Recipe) -> Recipe:
     """What of a recipe decides on its ranges."""
-    return replace(recipe, by_channel=False, bias_corrected=False, float_nodes=())
+    return replace(recipe, pointwise=False, stem=False, by_channel=False, bias_corrected=False, float_nodes=())

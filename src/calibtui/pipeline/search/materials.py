@@ -28,6 +28,7 @@ from calibtui.quantization.graph import graph_of
 from calibtui.quantization.multiply_adds import int8_share, multiply_adds
 from calibtui.quantization.output_error import FloatAnswers
 from calibtui.quantization.prepare import PreparedModel
+from calibtui.quantization.products import KINDS, Kind, products
 from calibtui.quantization.provenance import Provenance
 from calibtui.quantization.quantize import QuantizedModel, quantize
 from calibtui.quantization.schemes import Scheme
@@ -80,6 +81,12 @@ class Materials:
         return bool(self._plain.by_channel)
 
     @property
+    def can_unround(self) -> tuple[Kind, ...]:
+        """Kinds of convolutions that the model has and whose results need not be rounded."""
+        graph = graph_of(self._plain.model)
+        return tuple(kind for kind in KINDS if products(graph, self.scheme, (kind,)))
+
+    @property
     def can_clip_behind_activations(self) -> bool:
         """Whether ranges behind a SiLU differ from those before it at all."""
         recipe = Recipe("minmax", equalized=self.can_equalize)
@@ -130,6 +137,7 @@ class Materials:
             provenance=provenance,
             float_nodes=recipe.float_nodes,
             by_channel=self.kit.channel_bounds_of(recipe),
+            kinds=recipe.products,
         )
 
     def _prepared(self, recipe: Recipe) -> PreparedModel:

@@ -6,18 +6,23 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from calibtui.core.digests import digest_of
+from calibtui.quantization.products import Kind
 
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
     """`percentile` in percent, None for the other calibrators. `equalized`: channels of one size before depthwise
-    convolutions. `through_activations`: ranges chosen behind the SiLU. `by_channel`: a scale a channel behind
-    convolutions. `bias_corrected`: biases make up for rounded weights. `float_nodes`: names, sorted."""
+    convolutions. `through_activations`: ranges chosen behind the SiLU. `pointwise`, `stem`: results of
+    those `products` aren't rounded. `by_channel`: a scale a channel behind convolutions. `bias_corrected`: biases
+    make up for rounded
+    weights. `float_nodes`: names, sorted."""
 
     calibrator: str
     percentile: float | None = None
     equalized: bool = False
     through_activations: bool = False
+    pointwise: bool = False
+    stem: bool = False
     by_channel: bool = False
     bias_corrected: bool = False
     float_nodes: tuple[str, ...] = ()
@@ -25,6 +30,12 @@ class Recipe:
     def options(self) -> dict[str, Any]:
         """Plain values for a row and for provenance."""
         return {**asdict(self), "float_nodes": list(self.float_nodes)}
+
+    @property
+    def products(self) -> tuple[Kind, ...]:
+        """Kinds of convolutions that are written as products."""
+        kinds: dict[Kind, bool] = {"pointwise": self.pointwise, "stem": self.stem}
+        return tuple(kind for kind, used in kinds.items() if used)
 
     @property
     def digest(self) -> str:
@@ -36,6 +47,8 @@ class Recipe:
         remedies = {
             "equalized channels": self.equalized,
             "ranges behind SiLU": self.through_activations,
+            "1×1 convolutions unrounded": self.pointwise,
+            "the stem unrounded": self.stem,
             "a scale a channel": self.by_channel,
             "corrected biases": self.bias_corrected,
         }

@@ -22,6 +22,7 @@ def best_remedies(
     error: Callable[[Recipe], float],
     *,
     can_equalize: bool,
+    can_unround: Sequence[str],
     can_clip: Callable[[], bool],
     affordable: Callable[[], bool],
     expect: Callable[[Sequence[Recipe]], None] = lambda _: None,
@@ -32,7 +33,7 @@ def best_remedies(
         expect([first, replace(first, equalized=True)])
     best, lowest = first, error(first)
     others = _other_calibrators(first)
-    for change in _changes(others, can_equalize, can_clip):
+    for change in _changes(others, can_equalize, can_unround, can_clip):
         if not affordable():
             break
         if others and change == others[0]:
@@ -45,14 +46,23 @@ def best_remedies(
 
 
 def remedies_tried_again(
-    recipe: Recipe, error: Callable[[Recipe], float], *, can_scale: bool, affordable: Callable[[], bool]
+    recipe: Recipe,
+    error: Callable[[Recipe], float],
+    *,
+    can_unround: Sequence[str],
+    can_scale: bool,
+    affordable: Callable[[], bool],
 ) -> Recipe:
     """`recipe`, which has layers in float, with the remedies that take something off its error now: with everything in
     INT8 a few layers are so far off that what helps the others doesn't show.
 
     A scale a channel is tried only here: taken before the layers are chosen, it has led to worse ones."""
     best = recipe
-    changes: list[dict[str, Any]] = [{"by_channel": can_scale}, {"bias_corrected": True}]
+    changes: list[dict[str, Any]] = [
+        *({kind: True} for kind in can_unround),
+        {"by_channel": can_scale},
+        {"bias_corrected": True},
+    ]
     for change in changes:
         tried = replace(best, **change)
         if tried != best and affordable() and error(tried) < BETTER * error(best):
@@ -69,12 +79,14 @@ def _other_calibrators(first: Recipe) -> list[dict[str, Any]]:
 
 
 def _changes(
-    others: Sequence[dict[str, Any]], can_equalize: bool, can_clip: Callable[[], bool]
+    others: Sequence[dict[str, Any]], can_equalize: bool, can_unround: Sequence[str], can_clip: Callable[[], bool]
 ) -> Iterator[dict[str, Any]]:
     """What is to be tried on the best so far, the remedies that can change most before those that build on them."""
     if can_equalize:
         yield {"equalized": True}
     if can_clip():
         yield {"through_activations": True}
+    for kind in can_unround:
+        yield {kind: True}
     yield from others
     yield {"bias_corrected": True}

@@ -96,6 +96,7 @@ class Search:
             first,
             self._book.error,
             can_equalize=self._materials.can_equalize,
+            can_unround=self._materials.can_unround,
             can_clip=lambda: self._materials.can_clip_behind_activations,
             affordable=self._within(FOR_REMEDIES),
             expect=self._book.expect,
@@ -110,6 +111,7 @@ class Search:
         last = remedies_tried_again(
             replace(best, float_nodes=floats[-1]),
             self._book.error,
+            can_unround=self._materials.can_unround,
             can_scale=self._materials.can_scale_by_channel,
             affordable=self._within(FOR_ALL),
         )
