@@ -3,6 +3,7 @@ be had out, and refused in words where it can't."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -93,11 +94,18 @@ def inside_loop(detector: onnx.ModelProto) -> onnx.ModelProto:
     return rebuilt(detector, [loop], [once, FLAG, start])
 
 
-def rebuilt(detector: onnx.ModelProto, nodes: list[onnx.NodeProto], weights: list[onnx.TensorProto]) -> onnx.ModelProto:
+def rebuilt(
+    detector: onnx.ModelProto,
+    nodes: list[onnx.NodeProto],
+    weights: list[onnx.TensorProto],
+    opsets: Sequence[onnx.OperatorSetIdProto] = (),
+    functions: Sequence[onnx.FunctionProto] = (),
+) -> onnx.ModelProto:
     """Of those nodes and weights, with the inputs, outputs and metadata of `detector`."""
     named = {weight.name: weight for weight in weights}
     graph = helper.make_graph(nodes, "scripted", detector.graph.input, detector.graph.output, list(named.values()))
-    model = helper.make_model(graph, opset_imports=detector.opset_import, ir_version=detector.ir_version)
+    imports = [*detector.opset_import, *opsets]
+    model = helper.make_model(graph, opset_imports=imports, functions=list(functions), ir_version=detector.ir_version)
     model.metadata_props.extend(detector.metadata_props)
     onnx.checker.check_model(model)
     return model
@@ -128,6 +136,19 @@ def saved(model: onnx.ModelProto, context: Context) -> Path:
     path = context.root / "scripted.onnx"
     onnx.save(model, str(path))
     return path
+
+
+def inside_functions(detector: onnx.ModelProto) -> onnx.ModelProto:
+    """`detector` as one function that calls another for all but its first node."""
+    graph, opsets = detector.graph, list(detector.opset_import)
+    picture, output, weights = graph.input[0].name, graph.output[0].name, [each.name for each in graph.initializer]
+    first, *rest = graph.node
+    inner = helper.make_function("own", "Rest", [picture, *first.output, *weights], [output], rest, opsets)
+    call = helper.make_node("Rest", [picture, *first.output, *weights], [output], domain="own")
+    own = helper.make_opsetid("own", 1)
+    outer = helper.make_function("own", "Whole", [picture, *weights], [output], [first, call], [*opsets, own])
+    node = helper.make_node("Whole", [picture, *weights], [output], domain="own", name="Whole_1")
+    return rebuilt(detector, [node], list(graph.initializer), [own], [inner, outer])
 
 
 @pytest.mark.parametrize("kind", ["an initializer", "a Constant node", "the input's own shape"])
@@ -166,6 +187,18 @@ def test_a_branch_that_depends_on_the_picture_is_refused_by_its_node_s_name(cont
     assert "a branch of the If node 'If_1', and only the top level of the graph is quantized" in refused.value.message
     assert "fixed input size" in refused.value.hint and "onnxsim" in refused.value.hint
     assert not list((context.state / "models").glob("*folded*"))
+
+
+def test_functions_of_the_file_s_own_are_taken_apart_and_compute_the_same_to_the_bit(context, original):
+    feeds, layers = picture_of(original), layers_outside(original)
+    path = saved(inside_functions(original), context)
+    folded = on_top_level(context, path, feeds)
+    assert layers_outside(onnx.load(str(folded))) == layers
+    np.testing.assert_array_equal(run(folded, feeds), run(path, feeds))
+    assert context.notes == [
+        "The layers of scripted.onnx that were in the function of the Whole node 'Whole_1' were brought to the top "
+        "level of the graph."
+    ]
 
 
 def test_layers_in_a_loop_are_refused_by_its_name(context, original):

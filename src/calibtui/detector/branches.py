@@ -1,8 +1,9 @@
-"""Layers inside the graphs that If, Loop and Scan nodes carry, and the branches that can be had out of them."""
+"""Layers inside the graphs that If, Loop and Scan nodes carry, or in functions of the file's own, and those that can be
+had out of them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,29 +16,35 @@ from calibtui.core.files import written_whole
 
 LAYERS = ("Conv", "ConvTranspose", "Gemm", "MatMul")
 _ERRORS_ONLY = 3
+_Functions = Mapping[tuple[str, str], onnx.FunctionProto]
 
 
 @dataclass(frozen=True, slots=True)
 class Inside:
     """A node of the top level, of the operator `kind`, whose own graphs hold `layers` convolutions and matrix
-    products. `name`: of the node, or of the tensor it makes where it has none."""
+    products. `name`: of the node, or of the tensor it makes where it has none. `function`: it calls one of the file's
+    own."""
 
     kind: str
     name: str
     layers: int
+    function: bool = False
 
     def __str__(self) -> str:
-        part = "a branch" if self.kind == "If" else "the body"
+        part = "the function" if self.function else "a branch" if self.kind == "If" else "the body"
         return f"{part} of the {self.kind} node {self.name!r}"
 
 
 def layers_inside(model: onnx.ModelProto) -> tuple[Inside, ...]:
     """The nodes of the top level that have layers inside, in graph order."""
-    counted = (
-        Inside(node.op_type, node.name or node.output[0], sum(map(_layers, _graphs_of(node))))
-        for node in model.graph.node
-    )
-    return tuple(inside for inside in counted if inside.layers)
+    functions = {(function.domain, function.name): function for function in model.functions}
+    found = []
+    for node in model.graph.node:
+        layers = _layers_within(node, functions)
+        if layers:
+            called = (node.domain, node.op_type) in functions
+            found.append(Inside(node.op_type, node.name or node.output[0], layers, called))
+    return tuple(found)
 
 
 def layers_outside(model: onnx.ModelProto) -> int:
@@ -57,8 +64,9 @@ def refused_branches(model: Path, inside: tuple[Inside, ...]) -> ModelError:
 
 def fold_constant_branches(source: Path, target: Path) -> None:
     """Writes the model in `source` to `target` with every If gone whose condition is a constant, also one that follows
-    from the input's fixed sides; its taken branch is on the top level then. The work is onnxruntime's own, of the
-    level at which it only computes constants and drops or joins nodes without changing results.
+    from the input's fixed sides; its taken branch is on the top level then, and so is what functions of the file's own
+    hold. The work is onnxruntime's own, of the level at which it only computes constants and drops or joins nodes
+    without changing results.
 
     Raises ModelError where onnxruntime can't load `source`.
     """
@@ -95,7 +103,10 @@ def _graphs_of(node: onnx.NodeProto) -> Iterator[onnx.GraphProto]:
         yield from attribute.graphs
 
 
-def _layers(graph: onnx.GraphProto) -> int:
-    """In `graph` and whatever graphs its own nodes carry."""
-    inner = sum(_layers(body) for node in graph.node for body in _graphs_of(node))
-    return inner + sum(node.op_type in LAYERS for node in graph.node)
+def _layers_within(node: onnx.NodeProto, functions: _Functions) -> int:
+    """In the graphs that `node` carries and the function that it calls."""
+    bodies: list[Iterable[onnx.NodeProto]] = [graph.node for graph in _graphs_of(node)]
+    called = functions.get((node.domain, node.op_type))
+    if called is not None:
+        bodies.append(called.node)
+    return sum((inner.op_type in LAYERS) + _layers_within(inner, functions) for body in bodies for inner in body)

@@ -17,11 +17,14 @@ from calibtui.detector.branches import (
 from calibtui.pipeline.context import Context
 from calibtui.quantization.check import Feeds, compare, run_once
 
+MOST_NAMED = 3
+"""Nodes that a sentence names."""
+
 
 def on_top_level(context: Context, model: Path, feeds: Feeds) -> Path:
-    """`model` itself, or where If, Loop or Scan nodes have layers inside a version of it, kept in the state directory,
-    in which the branches of constant conditions are folded away; the run's notes say what was done and what stays in
-    float. `feeds`: what the model is fed for one frame.
+    """`model` itself, or where If, Loop or Scan nodes or functions have layers inside a version of it, kept in the
+    state directory, in which functions and the branches of constant conditions are folded away; the run's notes say
+    what was done and what stays in float. `feeds`: what the model is fed for one frame.
 
     Raises ModelError where no layer is, or comes to be, on the top level.
     """
@@ -47,9 +50,10 @@ def on_top_level(context: Context, model: Path, feeds: Feeds) -> Path:
 
 def _note(context: Context, model: Path, gone: list[Inside], left: tuple[Inside, ...], outside: int) -> None:
     if gone:
+        conditional = any(not inside.function for inside in gone)
         context.note(
-            f"The layers of {model.name} that were in {_listed(gone)} were brought to the top level of the graph: "
-            "the condition is a constant."
+            f"The layers of {model.name} that were in {_listed(gone)} were brought to the top level of the graph"
+            + (": the condition is a constant." if conditional else ".")
         )
     if left:
         count = sum(inside.layers for inside in left)
@@ -60,4 +64,6 @@ def _note(context: Context, model: Path, gone: list[Inside], left: tuple[Inside,
 
 
 def _listed(nodes: list[Inside] | tuple[Inside, ...]) -> str:
-    return " and ".join(map(str, nodes))
+    named = [str(node) for node in nodes[:MOST_NAMED]]
+    more = len(nodes) - len(named)
+    return " and ".join([*named, f"{more} more"] if more else named)
