@@ -40,10 +40,22 @@ def test_the_layer_that_costs_most_for_its_multiply_adds_goes_to_float_first():
     assert [unit.nodes for unit in units][:2] == [("b",), ("stem",)]
 
 
-def test_groups_stay_whole_where_there_is_no_time_to_look_into_them():
-    calls = iter([True] * 3 + [False] * 20)
-    units = ranked({"stem": 0.1, "a": 0.1, "b": 0.5, "c": 0.0, "head": 0.1}, lambda: next(calls))
-    assert ("a", "b", "c") in [unit.nodes for unit in units]
+@pytest.mark.parametrize("measurements", range(9))
+def test_without_time_for_all_the_smallest_of_those_unknown_go_first(measurements):
+    """Groups first, then what is in them; there are no more than eight."""
+    errors = {"stem": 0.9, "a": 0.1, "b": 0.1, "c": 0.1, "head": 0.2}
+    calls = iter([True] * measurements + [False] * 20)
+    units = ranked(errors, lambda: next(calls))
+    assert {node for unit in units for node in unit.nodes} == set(COUNTS)
+    assert path_to_float(units, COUNTS, ())[1] == ("c",)
+
+
+def test_layers_that_were_not_reached_share_the_error_of_their_group():
+    calls = iter([True] * 4 + [False] * 20)
+    errors = {"stem": 0.1, "a": 0.0, "b": 0.5, "c": 0.0, "head": 0.1}
+    units = ranked(errors, lambda: next(calls))
+    found = {unit.nodes[0]: unit.error for unit in units}
+    assert found["a"] == 0 and found["b"] == found["c"] == pytest.approx(0.5 / 3**0.5)
 
 
 def test_nine_tenths_of_the_multiply_adds_stay_in_int8():

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
+from math import sqrt
+from statistics import median
 
 from calibtui.quantization.groups import Group
 
@@ -33,29 +36,34 @@ def ranked_units(
     """All of `in_int8`, those first whose way to float takes most error off for the fewest multiply-adds.
 
     `errors` are taken of whole groups, then layer by layer inside those with the largest, one after the other and for
-    as long as `affordable`.
+    as long as `affordable`. Layers that were not reached have an even share of their group's error, and groups that
+    were not, a typical one's: among such, the smallest go first.
     """
+    in_groups = {group.name: [node for node in group.nodes if node in in_int8] for group in groups}
+    parts = {name: nodes for name, nodes in in_groups.items() if nodes}
+    whole = dict(zip(parts, _while(affordable, errors(list(parts.values()))), strict=False))
+    typical = median(whole.values()) if whole else 1.0
+    worst = sorted(whole, key=lambda name: -whole[name])
+    split = [name for name in worst[:SPLIT_GROUPS] if len(parts[name]) > 1]
+    layers = [node for name in split for node in parts[name]]
+    single = dict(zip(layers, _while(affordable, errors([[node] for node in layers])), strict=False))
 
     def unit(name: str, nodes: Sequence[str], error: float) -> Unit:
         return Unit(name, tuple(nodes), error, sum(multiply_adds[node] for node in nodes))
 
-    in_groups = {group.name: [node for node in group.nodes if node in in_int8] for group in groups}
-    parts = {name: nodes for name, nodes in in_groups.items() if nodes}
-    of_groups = errors(list(parts.values()))
-    whole: list[Unit] = []
+    units = []
     for name, nodes in parts.items():
-        if affordable() or not whole:
-            whole.append(unit(name, nodes, next(of_groups)))
-    whole.sort(key=lambda found: -found.error)
-    split = [found for found in whole[:SPLIT_GROUPS] if len(found.nodes) > 1]
-    of_layers = errors([[node] for found in split for node in found.nodes])
-    units: list[Unit] = []
-    for found in whole:
-        if found in split and affordable():
-            units += [unit(f"{found.name}: {node}", [node], next(of_layers)) for node in found.nodes]
+        error = whole.get(name, typical)
+        if name in split or name not in whole:
+            units += [unit(f"{name}: {node}", [node], single.get(node, error / sqrt(len(nodes)))) for node in nodes]
         else:
-            units.append(found)
+            units.append(unit(name, nodes, error))
     return sorted(units, key=lambda found: (-(found.error**2) / max(1, found.multiply_adds), found.name))
+
+
+def _while(affordable: Callable[[], bool], errors: Iterator[float]) -> Iterator[float]:
+    while affordable():
+        yield from islice(errors, 1)
 
 
 def path_to_float(
