@@ -7,52 +7,31 @@ real frames in place of those that batch normalization implies.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import onnx
 from numpy.typing import NDArray
 from onnx import numpy_helper
 
-from calibtui.core.digests import file_digest
-from calibtui.core.files import written_whole
 from calibtui.quantization.graph import Graph, attribute, graph_of
-from calibtui.quantization.prepare import PreparedModel
 from calibtui.quantization.schemes import Scheme
 
 Values = NDArray[np.float64]
 
 
 def corrected_inputs(model: onnx.ModelProto) -> tuple[str, ...]:
-    """The activations whose channel means `correct_bias` wants to know."""
+    """The activations whose channel means `bias_corrected` wants to know."""
     graph = graph_of(model)
     return tuple(dict.fromkeys(node.input[0] for node in graph.model.graph.node if _correctable(graph, node)))
-
-
-def correct_bias(
-    prepared: PreparedModel,
-    means: Mapping[str, Values],
-    scheme: Scheme,
-    target: Path,
-    *,
-    float_nodes: Collection[str] = (),
-) -> PreparedModel:
-    """Writes `prepared` to `target` with biases that make up for the rounding of their weights under `scheme`.
-
-    `means`: (C,) by tensor. Not for `float_nodes`, whose weights nobody rounds. The result is good for nothing but
-    quantization: in float it is off by as much as rounding was. Raises WorkspaceUnwritableError.
-    """
-    model = bias_corrected(prepared.load(), means, scheme, float_nodes)
-    with written_whole(target) as part:
-        part.write_bytes(model.SerializeToString(deterministic=True))
-    return replace(prepared, path=target, digest=file_digest(target))
 
 
 def bias_corrected(
     model: onnx.ModelProto, means: Mapping[str, Values], scheme: Scheme, float_nodes: Collection[str] = ()
 ) -> onnx.ModelProto:
-    """A copy of `model`; see `correct_bias`."""
+    """A copy of `model` with biases that make up for the rounding of their weights under `scheme`. `means`: (C,) by
+    tensor. Not for `float_nodes`, whose weights nobody rounds. The result is good for nothing but quantization: in
+    float
+    it is off by as much as rounding was."""
     made = onnx.ModelProto()
     made.CopyFrom(model)
     graph = graph_of(made)
@@ -64,7 +43,8 @@ def bias_corrected(
 
 def rounded_weights(weights: NDArray[np.float32], scheme: Scheme) -> NDArray[np.float32]:
     """(O, I, ...) as symmetric integers stand for them: one scale an output channel, or one for all."""
-    levels = 63 if scheme.reduce_range else 127
+    # onnxruntime's quantizer has 64 steps on either side in a reduced range.
+    levels = 64 if scheme.reduce_range else 127
     axes = tuple(range(1, weights.ndim)) if scheme.per_channel else tuple(range(weights.ndim))
     largest = np.abs(weights).max(axis=axes, keepdims=True)
     scale = np.where(largest > 0, largest / levels, 1)

@@ -9,7 +9,8 @@ Frantar and Alistarh, Optimal Brain Compression (2022). What rounding moves a ch
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,8 +18,11 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
+from calibtui.core.digests import file_digest
+from calibtui.core.files import written_whole
 from calibtui.quantization.bias_correction import bias_corrected
 from calibtui.quantization.graph import Graph, attribute, graph_of, text_attribute
+from calibtui.quantization.prepare import PreparedModel
 from calibtui.quantization.schemes import Scheme
 from calibtui.quantization.sessions import session_of
 
@@ -82,6 +86,22 @@ def roundings(model: onnx.ModelProto, moments: Mapping[str, InputMoments], schem
     graph = graph_of(model)
     nodes = (node for node in model.graph.node if node.name in moments)
     return {node.name: _rounding(graph, node, moments[node.name], scheme) for node in nodes}
+
+
+def round_well(
+    prepared: PreparedModel,
+    chosen: Mapping[str, Rounding],
+    means: Mapping[str, Values],
+    scheme: Scheme,
+    target: Path,
+    *,
+    float_nodes: Collection[str] = (),
+) -> PreparedModel:
+    """Writes `prepared` as `well_rounded` makes it to `target`. Raises WorkspaceUnwritableError."""
+    model = well_rounded(prepared.load(), chosen, means, scheme, float_nodes)
+    with written_whole(target) as part:
+        part.write_bytes(model.SerializeToString(deterministic=True))
+    return replace(prepared, path=target, digest=file_digest(target))
 
 
 def well_rounded(

@@ -93,7 +93,7 @@ def test_bisection_out_of_time_gives_a_step_that_was_measured_to_hold():
 
 
 def test_remedies_are_kept_only_where_they_take_error_off():
-    gains = {"equalized": 0.5, "through_activations": 1.1, "bias_corrected": 0.99}
+    gains = {"equalized": 0.5, "through_activations": 1.1, "well_rounded": 0.99}
 
     def error(recipe):
         found = 0.7 if recipe.calibrator == "mse" else 1.0
@@ -110,7 +110,7 @@ def test_a_remedy_that_shows_only_with_layers_in_float_is_found_there():
     def error(recipe):
         return 1.0 - 0.1 * (recipe.by_channel and bool(recipe.float_nodes))
 
-    first = Recipe("minmax", bias_corrected=True)
+    first = Recipe("minmax", well_rounded=True)
     assert best_remedies(first, error, can_equalize=False, can_unround=(), can_clip=never, affordable=always) == first
     last = replace(first, float_nodes=("a",))
     found = remedies_tried_again(last, error, can_unround=(), can_scale=True, affordable=always)

@@ -11,7 +11,6 @@ from calibtui.pipeline.search.recipe import Recipe
 from calibtui.pipeline.workers.kit import Carry
 from calibtui.pipeline.workers.packed_detector import PackedDetector
 from calibtui.quantization.activation_ranges import through_activations
-from calibtui.quantization.bias_correction import bias_corrected
 from calibtui.quantization.channel_scales import ChannelBounds
 from calibtui.quantization.channels import ChannelStatistics
 from calibtui.quantization.graph import graph_of
@@ -21,6 +20,7 @@ from calibtui.quantization.ranges import ranges
 from calibtui.quantization.schemes import Scheme
 from calibtui.quantization.simulation import simulated
 from calibtui.quantization.statistics import Statistics
+from calibtui.quantization.weight_rounding import Rounding, well_rounded
 
 FEW = 6
 """Frames that the error of a single layer is taken on."""
@@ -31,24 +31,23 @@ Range = tuple[float, float]
 @dataclass(frozen=True)
 class Version:
     """The float model in one of the forms that recipes start from: as it is, or with equalized channels.
-    `by_channel`: of
-    the tensors that may have a scale a channel."""
+    `by_channel`: of the tensors that may have a scale a channel. `roundings`: of the convolutions whose weights can be
+    rounded by their results."""
 
     prepared: PreparedModel
     model: onnx.ModelProto
     channels: ChannelStatistics
     lowest: Mapping[str, float]
     by_channel: Mapping[str, ChannelBounds]
+    roundings: Mapping[str, Rounding]
 
 
 @dataclass(frozen=True, slots=True)
 class ErrorJob:
-    """The output error of `recipe` with INT8 in `nodes` alone, `in_float` being those that it leaves in float. `few`:
-    on FEW frames, with biases as they are, which a single node's error hardly depends on."""
+    """The output error of `recipe` with INT8 in `nodes` alone. `few`: on FEW frames."""
 
     recipe: Recipe
     nodes: frozenset[str]
-    in_float: frozenset[str] = frozenset()
     few: bool = False
 
 
@@ -102,8 +101,9 @@ class _Errors:
         kit, recipe = self._kit, job.recipe
         version = kit.version_of(recipe)
         model = version.model
-        if recipe.bias_corrected and not job.few:
-            model = bias_corrected(model, version.channels.means, kit.scheme, job.in_float)
+        if recipe.well_rounded:
+            others = {node.name for node in model.graph.node} - job.nodes
+            model = well_rounded(model, version.roundings, version.channels.means, kit.scheme, others)
         # On one thread: with more, onnxruntime's floats differ in their last bits.
         bounds = self._ranges_of(recipe)
         scales = kit.channel_bounds_of(recipe)
@@ -120,4 +120,4 @@ class _Errors:
 
 def form_of(recipe: Recipe) -> Recipe:
     """What of a recipe decides on its ranges."""
-    return replace(recipe, pointwise=False, stem=False, by_channel=False, bias_corrected=False, float_nodes=())
+    return replace(recipe, pointwise=False, stem=False, by_channel=False, well_rounded=False, float_nodes=())

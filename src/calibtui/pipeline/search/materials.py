@@ -19,7 +19,7 @@ from calibtui.pipeline.search.errors import ErrorJob, ErrorKit, Range, Version, 
 from calibtui.pipeline.search.recipe import Recipe
 from calibtui.pipeline.workers.packed_detector import PackedDetector
 from calibtui.pool.images import open_rgb
-from calibtui.quantization.bias_correction import correct_bias, corrected_inputs
+from calibtui.quantization.bias_correction import corrected_inputs
 from calibtui.quantization.channel_scales import channel_bounds, scaled_by_channel
 from calibtui.quantization.channels import channel_statistics
 from calibtui.quantization.collector import Calibrator
@@ -34,6 +34,7 @@ from calibtui.quantization.quantize import QuantizedModel, quantize
 from calibtui.quantization.schemes import Scheme
 from calibtui.quantization.statistics import Statistics
 from calibtui.quantization.tensors import nodes_in_float, tensors_to_observe
+from calibtui.quantization.weight_rounding import round_well, roundings, second_moments
 
 CHANNEL_FRAMES = 16
 """Frames whose channels are looked at: means of extremes settle long before ranges do."""
@@ -116,8 +117,7 @@ class Materials:
 
     def error_job(self, recipe: Recipe) -> ErrorJob:
         """The output error of a recipe on the sample."""
-        in_float = self.in_float(recipe.float_nodes)
-        return ErrorJob(recipe, frozenset(self.multiply_adds) - in_float, in_float)
+        return ErrorJob(recipe, frozenset(self.multiply_adds) - self.in_float(recipe.float_nodes))
 
     def error_job_of_nodes(self, recipe: Recipe, nodes: Collection[str]) -> ErrorJob:
         """What INT8 in these nodes alone costs, on a few frames."""
@@ -142,11 +142,12 @@ class Materials:
 
     def _prepared(self, recipe: Recipe) -> PreparedModel:
         version = self.version_of(recipe)
-        if not recipe.bias_corrected:
+        if not recipe.well_rounded:
             return version.prepared
-        target = self.folder / f"{recipe.digest[:16]}.biases.onnx"
-        in_float = self.in_float(recipe.float_nodes)
-        return correct_bias(version.prepared, version.channels.means, self.scheme, target, float_nodes=in_float)
+        target = self.folder / f"{recipe.digest[:16]}.rounded.onnx"
+        kept = self.in_float(recipe.float_nodes)
+        means = version.channels.means
+        return round_well(version.prepared, version.roundings, means, self.scheme, target, float_nodes=kept)
 
     def _make_equalized(self) -> tuple[Version | None, Statistics | None]:
         chosen = equalizations(self._plain.model, self._plain.channels)
@@ -168,7 +169,9 @@ class Materials:
     ) -> Version:
         wanted = [*tensors, *corrected_inputs(model), *scaled_by_channel(graph_of(model), self.scheme)]
         channels = channel_statistics(model, wanted, self._feeds, workers())
-        return Version(prepared, model, channels, lowest, channel_bounds(model, self.scheme, channels, lowest))
+        bounds = channel_bounds(model, self.scheme, channels, lowest)
+        moments = second_moments(model, self.multiply_adds, self._feeds, workers())
+        return Version(prepared, model, channels, lowest, bounds, roundings(model, moments, self.scheme))
 
     def _of_scheme(self) -> set[str]:
         return {node.name for node in self._plain.model.graph.node if node.op_type in self.scheme.op_types}

@@ -12,10 +12,9 @@ from calibtui.quantization.products import Kind
 @dataclass(frozen=True, slots=True)
 class Recipe:
     """`percentile` in percent, None for the other calibrators. `equalized`: channels of one size before depthwise
-    convolutions. `through_activations`: ranges chosen behind the SiLU. `pointwise`, `stem`: results of
-    those `products` aren't rounded. `by_channel`: a scale a channel behind convolutions. `bias_corrected`: biases
-    make up for rounded
-    weights. `float_nodes`: names, sorted."""
+    convolutions. `through_activations`: ranges chosen behind the SiLU. `pointwise`, `stem`: results of those
+    `products` aren't rounded. `by_channel`: a scale a channel behind convolutions. `well_rounded`: weights are rounded
+    by what becomes of their results. `float_nodes`: names, sorted."""
 
     calibrator: str
     percentile: float | None = None
@@ -24,7 +23,7 @@ class Recipe:
     pointwise: bool = False
     stem: bool = False
     by_channel: bool = False
-    bias_corrected: bool = False
+    well_rounded: bool = False
     float_nodes: tuple[str, ...] = ()
 
     def options(self) -> dict[str, Any]:
@@ -50,7 +49,7 @@ class Recipe:
             "1×1 convolutions unrounded": self.pointwise,
             "the stem unrounded": self.stem,
             "a scale a channel": self.by_channel,
-            "corrected biases": self.bias_corrected,
+            "weights rounded by their results": self.well_rounded,
         }
         layers = f"{len(self.float_nodes)} layer{'s' if len(self.float_nodes) != 1 else ''} in float"
         parts = [ranges, *(name for name, used in remedies.items() if used)]

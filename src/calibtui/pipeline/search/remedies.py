@@ -61,7 +61,7 @@ def remedies_tried_again(
     changes: list[dict[str, Any]] = [
         *({kind: True} for kind in can_unround),
         {"by_channel": can_scale},
-        {"bias_corrected": True},
+        {"well_rounded": True},
     ]
     for change in changes:
         tried = replace(best, **change)
@@ -89,4 +89,4 @@ def _changes(
     for kind in can_unround:
         yield {kind: True}
     yield from others
-    yield {"bias_corrected": True}
+    yield {"well_rounded": True}
