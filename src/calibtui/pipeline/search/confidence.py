@@ -16,9 +16,11 @@ LOSS = 1.0
 """Of the mAP, for an output error of 1."""
 SPREAD, LEAST_SPREAD = 0.8, 0.1
 """Standard deviation of that expectation: a share of it, and points that are always added."""
-MARGIN = 1 / 3
+MARGIN = 1 / 5
 """Of the limit: the drop that the output error of a recipe should let expect at most. The rest is for what that
 expectation is off by, nearly as much again, and for the chance in the drop on the report frames."""
+SMALL_CHANCE = 1 / 3
+"""Of the limit: the standard deviation up to which a measured drop says more than the output error."""
 # A measured drop is never exact, even where a bootstrap of very few frames says so.
 _LEAST_SD = 0.05
 

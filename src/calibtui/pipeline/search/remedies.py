@@ -7,12 +7,15 @@ from dataclasses import replace
 from typing import Any
 
 from calibtui.pipeline.search.recipe import Recipe
+from calibtui.quantization.products import KINDS
 
 BETTER = 0.98
 """A remedy that takes less than this off the error is not worth having in the file."""
 BETTER_RANGES = 0.8
 """Another calibrator must take more off than that: one that clips more has a smaller mean error and can still lose mAP,
 which hangs on the few answers that reach the ends of the ranges."""
+ANY_BETTER = 1.0
+"""What isn't rounded can do no harm, and the layer that needed it most may be left in float for lack of it."""
 CALIBRATORS = (("mse", None), ("percentile", 99.99), ("percentile", 99.999), ("minmax", None))
 """Calibrators and percentiles, %."""
 
@@ -40,7 +43,7 @@ def best_remedies(
             expect([replace(best, **each) for each in others])
         tried = replace(best, **change)
         found = error(tried)
-        if found < (BETTER_RANGES if "calibrator" in change else BETTER) * lowest:
+        if found < _enough(change) * lowest:
             best, lowest = tried, found
     return best
 
@@ -68,6 +71,13 @@ def remedies_tried_again(
         if tried != best and affordable() and error(tried) < BETTER * error(best):
             best = tried
     return best
+
+
+def _enough(change: dict[str, Any]) -> float:
+    """The share of the error that may be left for a change to be kept."""
+    if "calibrator" in change:
+        return BETTER_RANGES
+    return ANY_BETTER if change.keys() <= set(KINDS) else BETTER
 
 
 def _other_calibrators(first: Recipe) -> list[dict[str, Any]]:

@@ -20,7 +20,7 @@ from calibtui.pipeline.context import Context
 from calibtui.pipeline.detection_pass import detect_all
 from calibtui.pipeline.evaluation_set import EvaluationSet, scenes_of
 from calibtui.pipeline.search.book import Measured, Measures, TrialBook
-from calibtui.pipeline.search.confidence import MARGIN, error_with_margin, probability_within
+from calibtui.pipeline.search.confidence import SMALL_CHANCE, error_with_margin, probability_within
 from calibtui.pipeline.search.errors import ErrorJob
 from calibtui.pipeline.search.float_layers import fewest_that_hold, path_to_float, ranked_units
 from calibtui.pipeline.search.layer_errors import LayerErrors
@@ -200,7 +200,7 @@ class Search:
 
     def _decides(self, row: TrialRow) -> bool:
         """Whether so many frames are annotated that chance in the measured drop is small beside the limit."""
-        return row.drop_sd is not None and row.drop_sd <= MARGIN * self._limit
+        return row.drop_sd is not None and row.drop_sd <= SMALL_CHANCE * self._limit
 
     def _holds(self, row: TrialRow) -> bool:
         return self._probability(row) >= SURE

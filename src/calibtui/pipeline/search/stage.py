@@ -29,7 +29,7 @@ from calibtui.pipeline.search.search import Found, Search
 from calibtui.pipeline.search.split import Split, keep_split
 from calibtui.pipeline.workers.opening import opened_crew
 
-METHOD = 6
+METHOD = 7
 """Raised when a search would decide otherwise: what it found before is then searched for again."""
 
 
