@@ -83,7 +83,8 @@ def write_products(made: onnx.ModelProto, found: Collection[Product]) -> None:
     writer = _Writer(made)
     ordered: list[onnx.NodeProto] = []
     for node in made.graph.node:
-        ordered += writer.written(node, by_node[node.name]) if node.name in by_node else [node]
+        wanted = by_node.get(node.name)
+        ordered += writer.written(node, wanted) if wanted and writer.on_integers(node) else [node]
     kept = [node for node in ordered if not writer.gone.intersection([*node.input, *node.output])]
     del made.graph.node[:]
     made.graph.node.extend(kept)
@@ -139,6 +140,11 @@ class _Writer:
             for name in node.input:
                 self._readers.setdefault(name, []).append(node)
         self.gone: set[str] = set()
+
+    def on_integers(self, conv: onnx.NodeProto) -> bool:
+        """Whether the quantizer has rounded what the convolution reads, as it was asked to."""
+        makers = (self._makers.get(name) for name in conv.input[:2])
+        return all(maker is not None and maker.op_type == "DequantizeLinear" for maker in makers)
 
     def written(self, conv: onnx.NodeProto, product: Product) -> Iterator[onnx.NodeProto]:
         """The nodes that compute what `conv` does, up to the float that its readers read."""
