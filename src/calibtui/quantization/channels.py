@@ -9,10 +9,9 @@ from typing import Any
 import numpy as np
 import onnx
 from numpy.typing import NDArray
-from onnx import TensorProto, helper
 
 from calibtui.quantization.graph import graph_of
-from calibtui.quantization.sessions import session_of
+from calibtui.quantization.sessions import session_exposing
 
 Feeds = Mapping[str, NDArray[Any]]
 Values = NDArray[np.float64]
@@ -44,7 +43,7 @@ def channel_statistics(
     graph = graph_of(model)
     wanted = [name for name in dict.fromkeys(tensors) if len(graph.shapes.get(name) or ()) >= 2]
     computed = [name for name in wanted if name in graph.producers]
-    session = session_of(_exposing(model, [n for n in computed if n not in graph.outputs]), threads)
+    session = session_exposing(model, computed, threads)
     rows: dict[str, list[NDArray[np.float32]]] = {name: [] for name in wanted}
     for feeds in frames:
         found = dict(zip(computed, session.run(computed, dict(feeds)), strict=True)) if computed else {}
@@ -63,10 +62,3 @@ def _over_frames(rows: Values) -> tuple[Values, ...]:
     bottom, top = rows[:, 0].min(axis=0), rows[:, 1].max(axis=0)
     further = BEYOND * (top - bottom)
     return low, high, mean, bottom - rows[:, 0].std(axis=0) - further, top + rows[:, 1].std(axis=0) + further
-
-
-def _exposing(model: onnx.ModelProto, tensors: Sequence[str]) -> bytes:
-    made = onnx.ModelProto()
-    made.CopyFrom(model)
-    made.graph.output.extend(helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in tensors)
-    return bytes(made.SerializeToString())

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
+import onnx
 import onnxruntime as ort
+from onnx import TensorProto, helper
 
 _QUIET = 3
 
@@ -30,3 +32,13 @@ def session_of(model: Path | bytes, threads: int = 1, *, optimize: bool = True) 
     """A CPU session of a file, or of a serialized model."""
     given = str(model) if isinstance(model, Path) else model
     return ort.InferenceSession(given, session_options(threads, optimize=optimize), providers=["CPUExecutionProvider"])
+
+
+def session_exposing(model: onnx.ModelProto, tensors: Collection[str], threads: int = 1) -> ort.InferenceSession:
+    """A CPU session of `model` (left as it is) whose outputs are also the float `tensors`."""
+    made = onnx.ModelProto()
+    made.CopyFrom(model)
+    given = {info.name for info in made.graph.output}
+    wanted = [name for name in tensors if name not in given]
+    made.graph.output.extend(helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in wanted)
+    return session_of(made.SerializeToString(), threads)

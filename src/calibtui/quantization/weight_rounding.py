@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import onnx
 from numpy.typing import NDArray
-from onnx import TensorProto, helper, numpy_helper
+from onnx import TensorProto, numpy_helper
 
 from calibtui.core.digests import file_digest
 from calibtui.core.files import written_whole
@@ -24,7 +24,7 @@ from calibtui.quantization.bias_correction import bias_corrected
 from calibtui.quantization.graph import Graph, attribute, graph_of, text_attribute
 from calibtui.quantization.prepare import PreparedModel
 from calibtui.quantization.schemes import Scheme
-from calibtui.quantization.sessions import session_of
+from calibtui.quantization.sessions import session_exposing
 
 Feeds = Mapping[str, NDArray[Any]]
 Values = NDArray[np.float64]
@@ -70,7 +70,7 @@ def second_moments(
     convolutions = [node for node in model.graph.node if node.name in nodes and _within_reach(graph, node)]
     inputs = dict.fromkeys(node.input[0] for node in convolutions)
     computed = [name for name in inputs if name in graph.producers]
-    session = session_of(_exposing(model, [name for name in computed if name not in graph.outputs]), threads)
+    session = session_exposing(model, computed, threads)
     sums = {node.name: _Sums() for node in convolutions}
     for number, feeds in enumerate(frames):
         found = dict(zip(computed, session.run(computed, dict(feeds)), strict=True)) if computed else {}
@@ -241,10 +241,3 @@ def _biased(node: onnx.NodeProto) -> bool:
 
 def _put(graph: Graph, name: str, values: NDArray[np.float32]) -> None:
     graph.initializers[name].CopyFrom(numpy_helper.from_array(values, name))
-
-
-def _exposing(model: onnx.ModelProto, tensors: Collection[str]) -> bytes:
-    made = onnx.ModelProto()
-    made.CopyFrom(model)
-    made.graph.output.extend(helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in tensors)
-    return bytes(made.SerializeToString())
