@@ -21,9 +21,9 @@ size = 32
 max_map_drop = 0.6
 """
 MISSED = 5
-# The drop on 85 report frames has a standard deviation of half a point: over sets and divisions it reached 1.3. The
-# usual settings lose 12 to 16.
-MOST_LOST = 2.0
+# Over three sets and seven divisions of the frames each, the drop on the report frames was between −0.4 and 0.5 with a
+# limit of 0.6; the usual settings lose 12 to 16.
+MOST_LOST = 1.2
 # A remedy that takes less than 2 % off the error is left out, and layers that together take less than 1 %.
 NEARLY = 1.01 / 0.98
 
@@ -39,4 +39,4 @@ def test_a_search_keeps_nine_tenths_of_yolox_nano_in_int8_and_nearly_all_of_its_
     assert quantization["search"]["evaluations"] <= 40
     errors = [trial["error"] for trial in quantization["search"]["trials"]]
     chosen = next(trial for trial in quantization["search"]["trials"] if trial["chosen"])
-    assert chosen["error"] <= NEARLY * min(errors) < errors[0] / 4
+    assert chosen["error"] <= NEARLY * min(errors) < errors[0] / 8
