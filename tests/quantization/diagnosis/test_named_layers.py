@@ -1,5 +1,5 @@
-"""A real detector that minmax and percentile alike ruin: the diagnosis names the layers whose leaving out restores
-it."""
+"""Real detectors that minmax and percentile alike ruin: the diagnosis names the layers whose leaving out restores
+them."""
 
 from __future__ import annotations
 
@@ -36,8 +36,14 @@ def others(shares: dict[str, float], named: tuple[str, ...], seed: int) -> list[
 
 @pytest.mark.shared
 @pytest.mark.timeout(900)
-def test_leaving_the_named_layers_in_float_restores_yolox_and_as_much_work_at_random_does_not(shared_data, tmp_path):
-    detector = Detector.load(ModelSettings(str(shared_data / "coco128" / "yolox_nano_416.onnx")), tmp_path)
+@pytest.mark.parametrize("files", ["yolox_nano*.onnx", "picodet*.onnx"])
+def test_leaving_the_named_layers_in_float_restores_it_and_as_much_work_at_random_does_not(
+    shared_data, tmp_path, files
+):
+    model = next((shared_data / "coco128").glob(files), None)
+    if model is None:
+        pytest.skip(f"there is no {files} beside the frames of coco128")
+    detector = Detector.load(ModelSettings(str(model)), tmp_path)
     prepared = prepare_model(detector.path, tmp_path / "prepared.onnx")
     scheme = twin_scheme()
     calibrator = Calibrator(prepared, tensors_to_observe(prepared, scheme))
