@@ -13,7 +13,7 @@ import onnx
 from numpy.typing import NDArray
 from onnx import numpy_helper
 
-from calibtui.quantization.graph import Graph, attribute, graph_of
+from calibtui.quantization.graph import Graph, attribute, bias_of, graph_of, has_own_weights
 from calibtui.quantization.schemes import Scheme
 
 Values = NDArray[np.float64]
@@ -28,10 +28,11 @@ def corrected_inputs(model: onnx.ModelProto) -> tuple[str, ...]:
 def bias_corrected(
     model: onnx.ModelProto, means: Mapping[str, Values], scheme: Scheme, float_nodes: Collection[str] = ()
 ) -> onnx.ModelProto:
-    """A copy of `model` with biases that make up for the rounding of their weights under `scheme`. `means`: (C,) by
-    tensor. Not for `float_nodes`, whose weights nobody rounds. The result is good for nothing but quantization: in
-    float
-    it is off by as much as rounding was."""
+    """A copy of `model` with biases that make up for the rounding of their weights under `scheme`.
+
+    `means`: (C,) by tensor. Not for `float_nodes`, whose weights nobody rounds. The result is good for nothing but
+    quantization: in float it is off by as much as rounding was.
+    """
     made = onnx.ModelProto()
     made.CopyFrom(model)
     graph = graph_of(made)
@@ -43,8 +44,7 @@ def bias_corrected(
 
 def rounded_weights(weights: NDArray[np.float32], scheme: Scheme) -> NDArray[np.float32]:
     """(O, I, ...) as symmetric integers stand for them: one scale an output channel, or one for all."""
-    # onnxruntime's quantizer has 64 steps on either side in a reduced range.
-    levels = 64 if scheme.reduce_range else 127
+    levels = scheme.weight_steps
     axes = tuple(range(1, weights.ndim)) if scheme.per_channel else tuple(range(weights.ndim))
     largest = np.abs(weights).max(axis=axes, keepdims=True)
     scale = np.where(largest > 0, largest / levels, 1)
@@ -52,9 +52,7 @@ def rounded_weights(weights: NDArray[np.float32], scheme: Scheme) -> NDArray[np.
 
 
 def _correctable(graph: Graph, node: onnx.NodeProto) -> bool:
-    if node.op_type != "Conv" or len(node.input) < 3 or not node.input[2]:
-        return False
-    return all(name in graph.initializers and len(graph.consumers[name]) == 1 for name in node.input[1:])
+    return node.op_type == "Conv" and bool(bias_of(node)) and has_own_weights(graph, node)
 
 
 def _correct(graph: Graph, node: onnx.NodeProto, means: Values, scheme: Scheme) -> None:

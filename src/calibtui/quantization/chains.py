@@ -8,7 +8,7 @@ from typing import Literal
 
 import onnx
 
-from calibtui.quantization.graph import Graph, attribute
+from calibtui.quantization.graph import Graph, attribute, has_own_weights
 
 Activation = Literal["none", "relu", "leaky", "silu"]
 _HOMOGENEOUS: dict[str, Activation] = {"Relu": "relu", "LeakyRelu": "leaky"}
@@ -55,7 +55,7 @@ def silu_of(graph: Graph, tensor: str) -> tuple[onnx.NodeProto, str] | None:
 
 def _chain(graph: Graph, conv: onnx.NodeProto) -> Chain | None:
     before = conv.output[0]
-    if before in graph.outputs or not _constant_weights(graph, conv):
+    if before in graph.outputs or not has_own_weights(graph, conv):
         return None
     after, gate = before, ""
     activation: Activation = "none"
@@ -72,10 +72,4 @@ def _chain(graph: Graph, conv: onnx.NodeProto) -> Chain | None:
 
 
 def _reads(graph: Graph, node: onnx.NodeProto, tensor: str) -> bool:
-    return node.op_type == "Conv" and node.input[0] == tensor and _constant_weights(graph, node)
-
-
-def _constant_weights(graph: Graph, node: onnx.NodeProto) -> bool:
-    """Whether weights and bias are constants of this node alone: what two nodes share can't be changed for one."""
-    names = [name for name in node.input[1:] if name]
-    return all(name in graph.initializers and len(graph.consumers[name]) == 1 for name in names)
+    return node.op_type == "Conv" and node.input[0] == tensor and has_own_weights(graph, node)

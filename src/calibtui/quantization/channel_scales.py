@@ -19,7 +19,7 @@ from onnx import helper, numpy_helper
 from calibtui.quantization.chains import silu_of
 from calibtui.quantization.channels import ChannelStatistics
 from calibtui.quantization.equalization import SILU_DEAD
-from calibtui.quantization.graph import Graph, graph_of, heads
+from calibtui.quantization.graph import Graph, bias_of, graph_of, has_own_weights, heads
 from calibtui.quantization.integer_readers import in_integers, kept_on_integers, read_by_integers
 from calibtui.quantization.prepare import WEIGHTED
 from calibtui.quantization.schemes import Scheme
@@ -36,8 +36,8 @@ def scaled_by_channel(
     graph: Graph, scheme: Scheme, in_float: Collection[str] = (), unrounded: Collection[str] = ()
 ) -> dict[str, onnx.NodeProto]:
     """Tensors that may have a scale a channel, each with its convolution: `in_float` are nodes that INT8 leaves out,
-    `unrounded` tensors that nothing rounds.
-    Not a detector's answers: the channel of a class that the frames happen not to show would be clipped to nothing.
+    `unrounded` tensors that nothing rounds. Not a detector's answers: the channel of a class that the frames happen
+    not to show would be clipped to nothing.
 
     Empty for a scheme that does not round the results of convolutions, or rounds weights with one scale.
     """
@@ -56,9 +56,7 @@ def scaled_by_channel(
             continue
         if read_by_integers(graph, result, quantized) or kept_on_integers(graph, result, quantized):
             continue
-        weights = [name for name in node.input[1:] if name]
-        own = all(name in graph.initializers and len(graph.consumers[name]) == 1 for name in weights)
-        if own:
+        if has_own_weights(graph, node):
             found[result] = node
     return found
 
@@ -151,9 +149,9 @@ def _divide(
     scaled = weights / size.reshape(-1, *[1] * (weights.ndim - 1))
     graph.initializers[conv.input[1]].CopyFrom(numpy_helper.from_array(scaled.astype(np.float32), conv.input[1]))
     offset = zeros.astype(np.float64) - least
-    if len(conv.input) > 2 and conv.input[2]:
-        offset = offset + numpy_helper.to_array(graph.initializers[conv.input[2]]) / size
-        graph.initializers[conv.input[2]].CopyFrom(numpy_helper.from_array(offset.astype(np.float32), conv.input[2]))
+    if name := bias_of(conv):
+        offset = offset + numpy_helper.to_array(graph.initializers[name]) / size
+        graph.initializers[name].CopyFrom(numpy_helper.from_array(offset.astype(np.float32), name))
         return
     bias = numpy_helper.from_array(offset.astype(np.float32), f"{conv.output[0]}.offset")
     model.graph.initializer.append(bias)

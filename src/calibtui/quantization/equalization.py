@@ -10,7 +10,7 @@ is given s back: (x / s) · sigmoid(s · (x / s)) is silu(x) / s exactly.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -18,11 +18,9 @@ import onnx
 from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 
-from calibtui.core.digests import file_digest
-from calibtui.core.files import written_whole
 from calibtui.quantization.chains import Chain, chains, depthwise
 from calibtui.quantization.channels import ChannelStatistics
-from calibtui.quantization.graph import Graph, graph_of
+from calibtui.quantization.graph import Graph, bias_of, graph_of
 from calibtui.quantization.prepare import PreparedModel
 
 Values = NDArray[np.float64]
@@ -59,9 +57,7 @@ def equalize(prepared: PreparedModel, chosen: Sequence[Equalization], target: Pa
     for each in chosen:
         _apply(model, each)
     inferred = onnx.shape_inference.infer_shapes(model)
-    with written_whole(target) as part:
-        part.write_bytes(inferred.SerializeToString(deterministic=True))
-    return replace(prepared, path=target, digest=file_digest(target))
+    return prepared.rewritten(inferred, target)
 
 
 def _free_chains(graph: Graph) -> Iterator[Chain]:
@@ -97,8 +93,8 @@ def _apply(model: onnx.ModelProto, each: Equalization) -> None:
     nodes = {node.name: node for node in model.graph.node}
     conv = nodes[each.chain.conv]
     _rescale(graph, conv.input[1], 1 / each.factors, axis=0)
-    if len(conv.input) > 2 and conv.input[2]:
-        _rescale(graph, conv.input[2], 1 / each.factors, axis=0)
+    if bias := bias_of(conv):
+        _rescale(graph, bias, 1 / each.factors, axis=0)
     for reader in each.chain.readers:
         _rescale(graph, nodes[reader].input[1], each.factors, axis=0)
     if each.chain.gate:

@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterator
 import onnx
 from onnx import helper
 
-from calibtui.quantization.graph import Graph
+from calibtui.quantization.graph import Graph, graph_of
 from calibtui.quantization.integer_readers import in_integers
 from calibtui.quantization.prepare import WEIGHTED
 from calibtui.quantization.schemes import Scheme
@@ -30,7 +30,6 @@ def exact_inputs(
     Not tensors that come out of an integer kernel, which have no other form than the rounded one. `unrounded`: those
     that INT8 layers give in float.
     """
-
     quantized = in_integers(scheme, in_float)
 
     def rounded_only(name: str) -> bool:
@@ -48,7 +47,7 @@ def exact_inputs(
 
 def feed_exactly(made: onnx.ModelProto, exact: Collection[Place]) -> None:
     """Gives the inputs `exact` of the Q/DQ model `made` what they have in the float model."""
-    makers = {name: node for node in made.graph.node for name in node.output}
+    makers = graph_of(made).producers
     for node in made.graph.node:
         for place, name in enumerate(node.input):
             back = makers.get(name)
@@ -59,13 +58,13 @@ def feed_exactly(made: onnx.ModelProto, exact: Collection[Place]) -> None:
 def keep_float(made: onnx.ModelProto, in_float: Collection[str]) -> None:
     """Keeps the engine from rounding the weights of the nodes `in_float` of the Q/DQ model `made`: where one stands
     between a rounded input and a rounding, a sum of one number, which it leaves alone, goes in between."""
-    makers = {name: node.op_type for node in made.graph.node for name in node.output}
+    restored = {name for node in made.graph.node if node.op_type == "DequantizeLinear" for name in node.output}
     rounded = {node.input[0] for node in made.graph.node if node.op_type == "QuantizeLinear"}
 
     def apart(node: onnx.NodeProto) -> Iterator[onnx.NodeProto]:
         yield node
         result = node.output[0]
-        if node.name not in in_float or result not in rounded or makers.get(node.input[0]) != "DequantizeLinear":
+        if node.name not in in_float or result not in rounded or node.input[0] not in restored:
             return
         node.output[0] = f"{result}.in_float"
         yield helper.make_node("Sum", [node.output[0]], [result], name=node.output[0])

@@ -73,6 +73,17 @@ def heads(graph: Graph, weighted: Collection[str]) -> frozenset[str]:
     return frozenset(name for node in graph.model.graph.node for name in node.output if name not in feeding)
 
 
+def bias_of(node: onnx.NodeProto) -> str:
+    """The name of a convolution's bias, "" where it has none."""
+    return str(node.input[2]) if len(node.input) > 2 else ""
+
+
+def has_own_weights(graph: Graph, node: onnx.NodeProto) -> bool:
+    """Whether weights and bias are constants of this node alone: what two nodes share can't be changed for one."""
+    names = [name for name in node.input[1:] if name]
+    return all(name in graph.initializers and len(graph.consumers[name]) == 1 for name in names)
+
+
 def static_shape(info: onnx.ValueInfoProto) -> tuple[int, ...] | None:
     """The tensor's shape, None where a dimension is unknown or symbolic."""
     return tuple(side.dim_value for side in info.type.tensor_type.shape.dim) if is_closed(info) else None

@@ -6,7 +6,7 @@ import logging
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import onnx
@@ -44,6 +44,12 @@ class PreparedModel:
     def load(self) -> onnx.ModelProto:
         """The model itself."""
         return onnx.load(str(self.path))
+
+    def rewritten(self, model: onnx.ModelProto, target: Path) -> PreparedModel:
+        """`model`, made from this one, written to `target`. Raises WorkspaceUnwritableError."""
+        with written_whole(target) as part:
+            part.write_bytes(model.SerializeToString(deterministic=True))
+        return replace(self, path=target, digest=file_digest(target))
 
 
 def prepare_model(source: Path, target: Path, feeds: Feeds | None = None) -> PreparedModel:

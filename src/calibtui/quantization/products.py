@@ -20,7 +20,7 @@ import onnx
 from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 
-from calibtui.quantization.graph import Graph, attribute, text_attribute
+from calibtui.quantization.graph import Graph, attribute, bias_of, graph_of, text_attribute
 from calibtui.quantization.integer_readers import in_integers, kept_on_integers, read_by_integers
 from calibtui.quantization.prepare import WEIGHTED
 from calibtui.quantization.schemes import Scheme
@@ -92,19 +92,18 @@ def write_products(made: onnx.ModelProto, found: Collection[Product]) -> None:
 
 
 def _product(graph: Graph, node: onnx.NodeProto) -> Product | None:
-    weights = graph.initializers.get(node.input[1])
-    bias = graph.constant(node.input[2]) if len(node.input) > 2 and node.input[2] else None
+    weights, biased = graph.initializers.get(node.input[1]), bias_of(node)
     if weights is None or len(weights.dims) != 4 or attribute(node, "group", 1) != 1:
         return None
-    if len(node.input) > 2 and node.input[2] and bias is None:
+    bias = graph.constant(biased) if biased else np.zeros(weights.dims[0])
+    if bias is None:
         return None
     if text_attribute(node, "auto_pad", "NOTSET") != "NOTSET" or set(attribute(node, "dilations", [1])) != {1}:
         return None
     top, left, bottom, right = attribute(node, "pads", [0] * 4)
     down, across = attribute(node, "strides", [1, 1])
-    values = np.zeros(weights.dims[0], np.float32) if bias is None else bias.astype(np.float32)
     kernel = (weights.dims[2], weights.dims[3])
-    return Product(node.name, kernel, (down, across), (top, left, bottom, right), values)
+    return Product(node.name, kernel, (down, across), (top, left, bottom, right), bias.astype(np.float32))
 
 
 def _kind(
@@ -132,13 +131,8 @@ class _Writer:
     """`gone`: results of nodes that nothing needs once a product is written."""
 
     def __init__(self, made: onnx.ModelProto) -> None:
-        self._made = made
-        self._constants = {tensor.name: tensor for tensor in made.graph.initializer}
-        self._makers = {name: node for node in made.graph.node for name in node.output}
-        self._readers: dict[str, list[onnx.NodeProto]] = {}
-        for node in made.graph.node:
-            for name in node.input:
-                self._readers.setdefault(name, []).append(node)
+        self._graph = graph_of(made)
+        self._makers, self._constants = self._graph.producers, self._graph.initializers
         self.gone: set[str] = set()
 
     def on_integers(self, conv: onnx.NodeProto) -> bool:
@@ -197,16 +191,16 @@ class _Writer:
 
     def _float_result(self, conv: onnx.NodeProto) -> str:
         """The name under which the result is read in float; the pair that rounds it there is done with."""
-        readers = self._readers.get(conv.output[0], [])
+        readers = self._graph.consumers.get(conv.output[0], [])
         if [reader.op_type for reader in readers] != ["QuantizeLinear"]:
             return str(conv.output[0])
-        (back,) = self._readers[readers[0].output[0]]
+        (back,) = self._graph.consumers[readers[0].output[0]]
         self.gone.add(readers[0].output[0])
         return str(back.output[0])
 
     def _constant(self, name: str, values: NDArray[Any]) -> str:
         if name not in self._constants:
-            self._constants[name] = self._made.graph.initializer.add()
+            self._constants[name] = self._graph.model.graph.initializer.add()
             self._constants[name].CopyFrom(numpy_helper.from_array(np.ascontiguousarray(values), name))
         return name
 

@@ -51,8 +51,9 @@ def quantize(
     kinds: Collection[Kind] = (),
 ) -> QuantizedModel:
     """Writes `prepared` as a Q/DQ model with the activation `ranges` to `target`, and its provenance beside it.
-    `by_channel`: bounds of tensors that get a scale a channel, as far as they may have one. `kinds`:
-    of convolutions that are written as `products`.
+    `by_channel`: bounds of tensors that get a scale a channel, as far as they may have one. `kinds`: of convolutions
+    that
+    are written as `products`.
 
     The same inputs give the same bytes. Raises ModelError for a range that is missing, for a scheme that quantizes
     nothing and for a model that onnxruntime then refuses; WorkspaceUnwritableError.

@@ -45,6 +45,11 @@ class Scheme:
         return 255 if self.symmetric_activations and self.activations == "int8" else 256
 
     @property
+    def weight_steps(self) -> int:
+        """Steps of a symmetric weight on either side of 0, as onnxruntime's quantizer has them."""
+        return 64 if self.reduce_range else 127
+
+    @property
     def saturates(self) -> bool:
         """Whether the integer kernels of its CPU don't compute what the Q/DQ graph says: x86 without VNNI adds two
         products in 16 bits."""

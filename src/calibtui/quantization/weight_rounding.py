@@ -9,7 +9,7 @@ Frantar and Alistarh, Optimal Brain Compression (2022). What rounding moves a ch
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +18,8 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, numpy_helper
 
-from calibtui.core.digests import file_digest
-from calibtui.core.files import written_whole
 from calibtui.quantization.bias_correction import bias_corrected
-from calibtui.quantization.graph import Graph, attribute, graph_of, text_attribute
+from calibtui.quantization.graph import Graph, attribute, bias_of, graph_of, has_own_weights, text_attribute
 from calibtui.quantization.prepare import PreparedModel
 from calibtui.quantization.schemes import Scheme
 from calibtui.quantization.sessions import session_exposing
@@ -99,9 +97,7 @@ def round_well(
 ) -> PreparedModel:
     """Writes `prepared` as `well_rounded` makes it to `target`. Raises WorkspaceUnwritableError."""
     model = well_rounded(prepared.load(), chosen, means, scheme, float_nodes)
-    with written_whole(target) as part:
-        part.write_bytes(model.SerializeToString(deterministic=True))
-    return replace(prepared, path=target, digest=file_digest(target))
+    return prepared.rewritten(model, target)
 
 
 def well_rounded(
@@ -122,9 +118,9 @@ def well_rounded(
     for node in made.graph.node:
         if node.name in chosen and node.name not in float_nodes:
             _put(graph, node.input[1], chosen[node.name].weights)
-            if _biased(node):
-                bias = numpy_helper.to_array(graph.initializers[node.input[2]])
-                _put(graph, node.input[2], (bias - chosen[node.name].shifts).astype(np.float32))
+            if name := bias_of(node):
+                bias = numpy_helper.to_array(graph.initializers[name])
+                _put(graph, name, (bias - chosen[node.name].shifts).astype(np.float32))
     return made
 
 
@@ -165,8 +161,7 @@ def _columns(graph: Graph, node: onnx.NodeProto, values: NDArray[np.float32], nu
 
 
 def _within_reach(graph: Graph, node: onnx.NodeProto) -> bool:
-    names = [name for name in node.input[1:] if name]
-    if node.op_type != "Conv" or not all(n in graph.initializers and len(graph.consumers[n]) == 1 for n in names):
+    if node.op_type != "Conv" or not has_own_weights(graph, node):
         return False
     weights = graph.initializers[node.input[1]]
     pictures = len(weights.dims) == 4 and weights.data_type == TensorProto.FLOAT
@@ -178,7 +173,7 @@ def _rounding(graph: Graph, node: onnx.NodeProto, moments: InputMoments, scheme:
     given = numpy_helper.to_array(graph.initializers[node.input[1]])
     groups, _ = moments.means.shape
     weights = given.astype(np.float64).reshape(groups, len(given) // groups, -1)
-    biased = _biased(node)
+    biased = bool(bias_of(node))
     measure = moments.covariances if biased else moments.seconds
     made = _rounded(weights, measure, scheme)
     shifts = np.einsum("gok,gk->go", made - weights, moments.means).reshape(-1)
@@ -187,8 +182,7 @@ def _rounding(graph: Graph, node: onnx.NodeProto, moments: InputMoments, scheme:
 
 def _rounded(weights: Values, measure: Values, scheme: Scheme) -> Values:
     """(G, O, K) with error feedback by `measure` (G, K, K), or to nearest where that is better."""
-    # onnxruntime's quantizer has 64 steps on either side in a reduced range.
-    levels = 64 if scheme.reduce_range else 127
+    levels = scheme.weight_steps
     sizes = np.abs(weights).max(axis=2 if scheme.per_channel else None, keepdims=True)
     steps = np.broadcast_to(np.where(sizes > 0, sizes / levels, 1), (*weights.shape[:2], 1))
     # What sets the step must stay as large as it is, else the step would be another one.
@@ -233,10 +227,6 @@ def _errors(off: Values, measure: Values) -> Values:
     """(G, O)"""
     found: Values = np.einsum("gok,gok->go", off @ measure, off)
     return found
-
-
-def _biased(node: onnx.NodeProto) -> bool:
-    return len(node.input) > 2 and bool(node.input[2])
 
 
 def _put(graph: Graph, name: str, values: NDArray[np.float32]) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from math import sqrt
 from statistics import median
 
@@ -62,8 +61,8 @@ def ranked_units(
 
 
 def _while(affordable: Callable[[], bool], errors: Iterator[float]) -> Iterator[float]:
-    while affordable():
-        yield from islice(errors, 1)
+    while affordable() and (error := next(errors, None)) is not None:
+        yield error
 
 
 def path_to_float(
