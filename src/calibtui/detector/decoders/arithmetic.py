@@ -19,6 +19,11 @@ def corners(centred: Floats) -> Floats:
     return boxes
 
 
+def x_first(boxes: Floats) -> Floats:
+    """The first four columns, y1, x1, y2, x2, as (M, 4) x1, y1, x2, y2."""
+    return boxes[:, [1, 0, 3, 2]]
+
+
 def sigmoid(logits: Floats) -> Floats:
     """1 / (1 + e^−x), without overflow."""
     return np.asarray(np.float32(0.5) * (np.float32(1) + np.tanh(np.float32(0.5) * logits)), np.float32)

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from calibtui.detector.decoders.arithmetic import are_corners, are_probabilities, are_whole, corners
+from calibtui.detector.decoders.arithmetic import are_corners, are_probabilities, are_whole, corners, x_first
 from calibtui.detector.decoders.box_order import X_FIRST, Y_FIRST
 from calibtui.detector.decoders.contract import ARITHMETIC, DECLARED, Decoded, Outputs, Recognised, Seen
 from calibtui.detector.decoders.recipes import IMAGENET, YOLO
@@ -62,7 +62,7 @@ class TableReader:
             rows = rows[rows[:, self.columns.image] < 0.5]
         boxes = rows[:, self.columns.box : self.columns.box + 4].copy()
         boxes = corners(boxes) if self.columns.centred else boxes
-        boxes = boxes[:, [1, 0, 3, 2]] if self.y_first else boxes
+        boxes = x_first(boxes) if self.y_first else boxes
         if self.fractions:
             boxes *= np.array(self.size * 2, np.float32)
         labels = np.rint(rows[:, self.columns.label]).astype(np.int64)

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from calibtui.detector.decoders.arithmetic import are_normalised, are_probabilities, are_whole
+from calibtui.detector.decoders.arithmetic import are_normalised, are_probabilities, are_whole, x_first
 from calibtui.detector.decoders.contract import Decoded, Outputs, Seen
 
 _LABEL_WORDS, _SCORE_WORDS, _COUNT_WORDS = ("label", "class", "cls"), ("score", "conf", "prob"), ("num", "count")
@@ -41,7 +41,7 @@ class LabelledReader:
 
     def decode(self, outputs: Outputs, floor: float = 0.0) -> Decoded:
         table = np.asarray(_unbatched(outputs[self.roles.boxes]), np.float32).reshape(-1, self._columns)
-        boxes = table[:, [1, 0, 3, 2]] if self.y_first else table[:, :4].copy()
+        boxes = x_first(table) if self.y_first else table[:, :4].copy()
         if self.fractions:
             boxes *= np.array(self.size * 2, np.float32)
         scores = table[:, 4] if self.roles.scores is None else outputs[self.roles.scores].reshape(-1)

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from calibtui.detector.decoders.arithmetic import are_corners, are_normalised, are_probabilities
+from calibtui.detector.decoders.arithmetic import are_corners, are_normalised, are_probabilities, x_first
 from calibtui.detector.decoders.box_order import is_keras_yolov3, is_tensorflow, order_of_dense, order_of_final
 from calibtui.detector.decoders.contract import ARITHMETIC, PLAUSIBLE, Decoded, Outputs, Recognised, Seen
 from calibtui.detector.decoders.labelled import Roles, are_counted, find_roles, is_batched, labels_seen, read_labelled
@@ -40,7 +40,7 @@ class DenseReader:
     def decode(self, outputs: Outputs, floor: float = 0.0) -> Decoded:
         boxes = np.array(outputs[self.boxes].reshape(-1, 4), np.float32)
         if self.y_first:
-            boxes = boxes[:, [1, 0, 3, 2]]
+            boxes = x_first(boxes)
         if self.fractions:
             boxes *= np.array(self.size * 2, np.float32)
         table = outputs[self.scores]
