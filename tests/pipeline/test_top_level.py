@@ -15,11 +15,11 @@ from onnx import TensorProto, helper, numpy_helper
 from calibtui.core.digests import file_digest
 from calibtui.core.errors import ModelError
 from calibtui.core.progress import StopFlag
-from calibtui.detector.branches import layers_inside, layers_outside
 from calibtui.detector.detector import Detector
 from calibtui.pipeline.context import Context
 from calibtui.pipeline.quantize_stage import prepared_model
 from calibtui.pipeline.top_level import on_top_level
+from calibtui.quantization.branches import layers_inside, layers_outside
 from calibtui.store.store import Store
 from calibtui.workspace.settings import ModelSettings, PoolSettings, Settings
 

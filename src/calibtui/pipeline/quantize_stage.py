@@ -127,6 +127,8 @@ def prepared_model(context: Context, detector: Detector) -> PreparedModel:
     feeds = detector.feed(detector.prepare(noise)[0])
     source = on_top_level(context, detector.path, feeds)
     prepared = prepare_model(source, target, feeds)
+    if source == detector.path:
+        return prepared
     return replace(prepared, source=detector.path, source_digest=file_digest(detector.path))
 
 

@@ -7,14 +7,14 @@ from pathlib import Path
 import onnx
 from google.protobuf.message import DecodeError
 
-from calibtui.detector.branches import (
+from calibtui.pipeline.context import Context
+from calibtui.quantization.branches import (
     Inside,
     fold_constant_branches,
     layers_inside,
     layers_outside,
     refused_branches,
 )
-from calibtui.pipeline.context import Context
 from calibtui.quantization.check import Feeds, compare, run_once
 
 MOST_NAMED = 3

@@ -13,9 +13,9 @@ from onnx import AttributeProto
 
 from calibtui.core.errors import ModelError
 from calibtui.core.files import written_whole
+from calibtui.quantization.prepare import WEIGHTED
+from calibtui.quantization.sessions import session_options
 
-LAYERS = ("Conv", "ConvTranspose", "Gemm", "MatMul")
-_ERRORS_ONLY = 3
 _Functions = Mapping[tuple[str, str], onnx.FunctionProto]
 
 
@@ -49,7 +49,7 @@ def layers_inside(model: onnx.ModelProto) -> tuple[Inside, ...]:
 
 def layers_outside(model: onnx.ModelProto) -> int:
     """How many convolutions and matrix products the top level has."""
-    return sum(node.op_type in LAYERS for node in model.graph.node)
+    return sum(node.op_type in WEIGHTED for node in model.graph.node)
 
 
 def refused_branches(model: Path, inside: tuple[Inside, ...]) -> ModelError:
@@ -70,9 +70,7 @@ def fold_constant_branches(source: Path, target: Path) -> None:
 
     Raises ModelError where onnxruntime can't load `source`.
     """
-    options = ort.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    options.log_severity_level = _ERRORS_ONLY
+    options = session_options()
     options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_BASIC
     with written_whole(target) as part:
         options.optimized_model_filepath = str(part)
@@ -109,4 +107,4 @@ def _layers_within(node: onnx.NodeProto, functions: _Functions) -> int:
     called = functions.get((node.domain, node.op_type))
     if called is not None:
         bodies.append(called.node)
-    return sum((inner.op_type in LAYERS) + _layers_within(inner, functions) for body in bodies for inner in body)
+    return sum((inner.op_type in WEIGHTED) + _layers_within(inner, functions) for body in bodies for inner in body)
